@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from urllib.parse import parse_qsl, quote, unquote
 
 from gateway.access.rules import Found, Place, is_plain
@@ -69,12 +70,12 @@ class Boundary:
             raise _not_granted(f"the spelling of the path {request.path[:_SHOWN]!r}")
         named = list(_folders(request))
         if place is Place.STREAM:
-            # With sessions in the scope, any folder may be named: the scope filters the events.
-            if not scope.sessions:
-                _check_named(named, scope, None)
+            self._check_stream(named, scope)
             return
         _check_elsewhere(request, place is Place.FILE)
-        if place in (Place.FOLDER, Place.FILE, Place.LIST):
+        if place in (Place.NAMED, Place.SEARCH):
+            self._check_query(request, named, scope, place is Place.SEARCH)
+        elif place in (Place.FOLDER, Place.FILE, Place.LIST):
             _check_named(named, scope, None)
             self._check_links(named, scope, None)
             self._check_folder(request, scope, bool(named))
@@ -114,6 +115,43 @@ class Boundary:
         if scope is None or session in scope.sessions:
             return True
         return scope.has_folder(self._whereabouts.folder(session))
+
+    def _check_stream(self, named: list[str], scope: Scope) -> None:
+        """Refuse a stream of a folder outside of the scope, which would have no event.
+
+        The scope filters each event of a stream, so a server that does not say where a link leads
+        does not keep the stream from being opened. With sessions in the scope, any folder may be
+        named.
+        """
+        if scope.sessions:
+            return
+        _check_named(named, scope, None)
+        try:
+            self._check_links(named, scope, None)
+        except Refusal as refusal:
+            if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+
+    def _check_query(
+        self, request: Request, named: list[str], scope: Scope, may_name_session: bool
+    ) -> None:
+        """Refuse a request for items of all folders, which does not name its folder or session.
+
+        The processor limits the items and makes the cursor, so it has to know the session or the
+        folder: other items would show in how many items there are.
+        """
+        query = parse_qsl(request.query, keep_blank_values=True)
+        sessions = [value for name, value in query if name == "session"]
+        folders = [value for name, value in query if name == _DIRECTORY]
+        folder = None
+        if may_name_session and len(sessions) == 1 and sessions[0]:
+            self.check_session(sessions[0], scope)
+            folder = self._whereabouts.folder(sessions[0])
+        elif len(folders) != 1 or not folders[0]:
+            wanted = "?session= or ?directory=" if may_name_session else "?directory="
+            raise Refusal(403, f"name one thing in the grants of this token with {wanted}")
+        _check_named(named, scope, folder)
+        self._check_links(named, scope, folder)
 
     def _check_links(self, named: list[str], scope: Scope, folder: str | None) -> None:
         """Refuse folders that symbolic links lead out of the scope."""

@@ -146,8 +146,9 @@ class Identity:
 
     def _expecting_end(self, principal: Principal | None) -> Principal | None:
         """Return the principal; if a JWT of a person ends, `look` reports the end."""
-        if principal is not None and principal.person is not None and principal.expires is not None:
-            self._next_end = min(self._next_end, principal.expires)
+        ends = None if principal is None or principal.person is None else principal.expires
+        if ends is not None:
+            self._next_end = min(self._next_end, ends)
         return principal
 
     def _of_cookie(self, cookie: str) -> Principal | None:

@@ -33,6 +33,11 @@ class Place(enum.Enum):
     """The query or a header names a folder (``directory``); default: the server's own folder."""
     LIST = "list"
     """As `FOLDER`; each item is checked too, since an upstream may list items of other folders."""
+    NAMED = "named"
+    """As `FOLDER`, but the query must name the folder, once: without it, the items are of all
+    folders."""
+    SEARCH = "search"
+    """As `NAMED`, or the query names a session, once (``session``)."""
     FILE = "file"
     """As `FOLDER`; ``?path`` is a file there. Only without an upstream: opencode follows links."""
     SESSION = "session"
@@ -156,7 +161,7 @@ GET      /api/location                                folder  read   native
 GET      /api/model                                   folder  write  native
 GET      /api/provider                                folder  write  native
 GET      /api/reference                               folder  read   native
-GET      /api/session                                 items   read   native
+GET      /api/session                                 named   read   native
 GET      /api/session/active                          server  read   native
 GET      /api/skill                                   folder  read   native
 GET      /pty                                         server  read   native
@@ -166,7 +171,7 @@ GET      /experimental/console/orgs                   server  read   native
 POST     /experimental/workspace                      server  write  native
 GET      /experimental/workspace/adapter              server  read   native
 GET,POST /experimental/worktree                       server  write  native
-GET      /weir/search                                 items   read   own
+GET      /weir/search                                 search  read   own
 GET      /weir/session/{session}/output/{output}      session read   own
 POST     /weir/session/{session}/output/{output}      server  read   upstream
 POST     /weir/search                                 server  read   upstream

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.access.access import Access
 from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
+from gateway.access.brief_memory import BriefMemory
 from gateway.access.browsers import names_of_this_machine
 from gateway.access.cookies import Cookies
 from gateway.access.identity import Identity
@@ -38,6 +40,7 @@ from gateway.settings import GatewaySettings
 from gateway.streams.readers import Readers
 
 _ASK_WITHIN_S = 5.0
+_LINKS_S = 2.0
 
 
 class _Session(msgspec.Struct):
@@ -74,11 +77,6 @@ def access_of(
         folder = (feeds.memories[0].upstream or {}).get("directory")
         return folder if isinstance(folder, str) else None
 
-    def resolve(folder: str) -> str:
-        if upstream is None:
-            return _resolved_by_processor(feeds.requester, folder)
-        return _resolved_by_upstream(upstream, folder)
-
     whereabouts = Whereabouts(readers.relay.ledgers, ask)
     lists = None
     if upstream is not None:
@@ -86,7 +84,7 @@ def access_of(
     return Access(
         Rules(upstream is not None),
         identity_of(settings, key),
-        Boundary(whereabouts, default_folder, resolve),
+        Boundary(whereabouts, default_folder, _resolver(feeds.requester, upstream)),
         settings.trusted_proxies,
         names | names_of_this_machine() | {settings.host.lower()},
         cors,
@@ -147,9 +145,21 @@ def _of_upstream(upstream: Origin, session: str) -> str | None:
     return _folder_in(body) if status == HTTPStatus.OK else None
 
 
+def _resolver(requester: Requester, upstream: Origin | None) -> Callable[[str], str]:
+    """Return what resolves the symbolic links in a folder.
+
+    The processor is asked each time, so that a changed link counts at once. To ask an upstream
+    needs a new connection, so an upstream's answers are used for `_LINKS_S`.
+    """
+    if upstream is None:
+        return partial(_resolved_by_processor, requester)
+    resolved = BriefMemory(partial(_resolved_by_upstream, upstream), _LINKS_S)
+    return lambda folder: _known(resolved.of(folder))
+
+
 def _resolved_by_processor(requester: Requester, folder: str) -> str:
     try:
-        found = _folder_in(requester.call(Describe("path", folder)).body)
+        found = _folder_in(requester.call(Describe("path", folder), _ASK_WITHIN_S).body)
     except (CommandFailed, ProcessorGone, DeadlineExceeded) as error:
         raise Refusal(503, f"a folder cannot be resolved: {error}; try again soon") from error
     return _known(found)

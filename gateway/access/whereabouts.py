@@ -6,15 +6,13 @@ A ledger has the known state of a source (a processor or upstream), built from i
 from __future__ import annotations
 
 import re
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from bus.events import ENTITIES
 from bus.events.catalogue import SESSION
 from bus.ledger import Ledger
+from gateway.access.brief_memory import BriefMemory
 
-_MOST = 4096
 _FRESH_S = 5.0
 ID = "[A-Za-z0-9_-]{1,128}"
 """The pattern of ids that may be sessions."""
@@ -34,8 +32,7 @@ class Whereabouts:
 
     def __init__(self, ledgers: Mapping[str, Ledger], ask: Callable[[str], str | None]) -> None:
         self._ledgers = ledgers
-        self._ask = ask
-        self._asked: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._asked = BriefMemory(ask, _FRESH_S)
 
     def folder(self, session: str) -> str | None:
         """Return the folder of a session; None if the session does not exist.
@@ -46,17 +43,7 @@ class Whereabouts:
         if not _IS_ID.fullmatch(session):
             return None
         noted = self._noted(session)
-        if noted is not None:
-            return noted
-        folder, until = self._asked.get(session, (None, 0.0))
-        if time.monotonic() >= until:
-            folder = self._ask(session)
-            self._asked.pop(session, None)
-            if folder is not None:
-                self._asked[session] = folder, time.monotonic() + _FRESH_S
-                if len(self._asked) > _MOST:
-                    self._asked.popitem(last=False)
-        return folder
+        return self._asked.of(session) if noted is None else noted
 
     def session_of_ask(self, request: str) -> str | None:
         """Return the session of a permission request or question that waits; None if unknown."""

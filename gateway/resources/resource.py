@@ -19,7 +19,6 @@ from bus.transport.requester import Requester
 from gateway.directory import directory_of
 from gateway.door.own import SCOPE
 from gateway.errors import BadRequest, answer_error
-from gateway.proxy.failures import Refusal
 from gateway.relay.scope import Scope
 from gateway.resources.answer import answer
 from gateway.resources.courier import Courier
@@ -108,7 +107,6 @@ class _Responder:
         delivery, means = self._route.delivery, self._means
         with self._body(req) as body:
             self._check_parent(req, body)
-            self._check_named(req)
             command = self._command(req, path, body)
             is_long = delivery is Delivery.PIECES
             done = means.courier.ask(command) if is_long else means.requester.call(command)
@@ -146,26 +144,6 @@ class _Responder:
         parent, scope = getattr(body, "parentID", None), req.env.get(SCOPE)
         if parent and scope is not None and self._means.check_session is not None:
             self._means.check_session(parent, scope)
-
-    def _check_named(self, req: Request) -> None:
-        """Refuse a request for items of all folders if the request has a scope.
-
-        The processor limits the items and makes the cursor, so it has to know the session or the
-        directory: other items would show in how many items there are.
-
-        Raises:
-            Refusal: the request names no session and no directory of its scope.
-        """
-        scope = req.env.get(SCOPE)
-        names = {query.name for query in self._route.query} & {"session", "directory"}
-        if scope is None or self._route.items is None or not names:
-            return
-        session = req.get_param("session") if "session" in names else None
-        if session and self._means.check_session is not None:
-            self._means.check_session(session, scope)
-        elif not scope.has_folder(req.get_param("directory") or None):
-            wanted = " or ".join(f"?{name}=" for name in sorted(names))
-            raise Refusal(403, f"name something in the grants of this token with {wanted}")
 
     def _command(self, req: Request, path: dict[str, str], body: Any) -> Any:
         route = self._route

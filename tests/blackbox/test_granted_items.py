@@ -104,6 +104,14 @@ def test_files_of_a_granted_folder_are_read_and_no_link_or_path_leads_out_of_it(
         assert MARK not in str(said.body)
 
 
+@pytest.mark.parametrize(
+    "path", ["/file?path=", "/weir/search?q=a", "/api/session?limit=1", "/event?since=now"]
+)
+def test_a_folder_that_is_a_link_out_of_the_grants_is_refused(served, inside, path):
+    folder, token = inside
+    assert served.call(token, "GET", f"{path}&directory={folder}/link").status == 403
+
+
 @pytest.mark.parametrize("spelt", [HERE, quote(HERE, ""), quote(HERE, "").lower()])
 def test_the_header_names_a_folder_in_each_way_in_which_clients_spell_it(served, spelt):
     where = {

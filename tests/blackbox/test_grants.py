@@ -44,6 +44,9 @@ PRINCIPALS = {
 UNSCOPED = {"read-all", "write-all", "admin-all"}
 # An answer would take long, or change what other cells are about.
 NOT_CALLED = {("GET", "/weir/hold"), ("GET", "/weir/agents/{name}")}
+NAME_FOLDERS = {
+    *(Place.FOLDER, Place.FILE, Place.LIST, Place.STREAM, Place.NAMED, Place.SEARCH),
+}
 STREAMS = {"/event", "/global/event"}
 
 
@@ -163,10 +166,6 @@ def cells() -> Iterator[tuple[str, str, Place, Action]]:
                 yield method, template, rule.place, rule.action
 
 
-OF_A_FOLDER = ("/weir/search", "/api/session")
-"""With a scope, these routes of items need a folder or a session."""
-
-
 def target_of(template: str, place: Place, session: Session) -> str:
     """Return a target that is about a session or its folder."""
     words = {
@@ -183,9 +182,7 @@ def target_of(template: str, place: Place, session: Session) -> str:
     }
     for word, value in words.items():
         template = template.replace(word, value)
-    named = place in (Place.FOLDER, Place.FILE, Place.LIST, Place.STREAM)
-    named = named or template in OF_A_FOLDER
-    return f"{template}?directory={quote(session.folder)}" if named else template
+    return f"{template}?directory={quote(session.folder)}" if place in NAME_FOLDERS else template
 
 
 def allowed(who: str, place: Place, action: Action, inside: bool, template: str) -> int | None:
@@ -200,7 +197,7 @@ def allowed(who: str, place: Place, action: Action, inside: bool, template: str)
     # What a route of items answers with is compared to the grants below, in each cell.
     if who in UNSCOPED or place is Place.NOWHERE or template == "/global/event":
         return None
-    if place is Place.ITEMS and template not in OF_A_FOLDER:
+    if place is Place.ITEMS:
         return None
     if place is Place.SERVER:
         return 403

@@ -23,14 +23,18 @@ ROUTES = [
     ("GET", "/vcs"),
     ("POST", "/session"),
     ("GET", "/session/ses_in"),
+    ("GET", "/api/session"),
+    ("GET", "/weir/search"),
+    ("GET", "/event"),
 ]
 
 
-def check(method: str, target: str, *headers: str) -> None:
-    where = Whereabouts({}, {"ses_in": "/in"}.get)
-    boundary = Boundary(where, lambda: "/in", lambda folder: LINKS.get(folder, folder))
+def check(method: str, target: str, *headers: str, resolve=None, scope=SCOPE) -> None:
+    where = Whereabouts({}, {"ses_in": "/in", "ses_out": "/out"}.get)
+    resolve = resolve or (lambda folder: LINKS.get(folder, folder))
+    boundary = Boundary(where, lambda: "/in", resolve)
     one = request(method, target, *headers)
-    boundary.check(one, RULES.of(method, one.path), SCOPE)
+    boundary.check(one, RULES.of(method, one.path), scope)
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -40,8 +44,51 @@ def test_a_link_in_a_folder_of_the_scope_does_not_lead_out_of_it(method, path):
     for folder in ("/in/link", "/in/./link/", "%252Fin%252Flink"):
         with pytest.raises(Refusal, match="not in the grants"):
             check(method, f"{path}?directory={folder}")
-    with pytest.raises(Refusal, match="not in the grants"):
+    with pytest.raises(Refusal, match="in the grants"):
         check(method, path, "X-Opencode-Directory: %2Fin%2Flink")
+
+
+@pytest.mark.parametrize(
+    ("query", "search", "listing"),
+    [
+        ("directory=/in", True, True),
+        ("session=ses_in", True, False),
+        ("session=ses_in&directory=/in/near", True, True),
+        ("session=ses_in&directory=", True, False),
+        ("session=ses_in&directory=/out", False, False),
+        ("session=ses_in&session=ses_in", False, False),
+        ("session=ses_out", False, False),
+        ("session=ses_out&directory=/in", False, True),
+        ("session=&directory=/in", True, True),
+        ("directory=/in&directory=", False, False),
+        ("directory=/in&directory=/in", False, False),
+        ("%64irectory=/in", True, True),
+        ("Directory=/in", False, False),
+        ("directory=/in&scope=project", False, False),
+        ("", False, False),
+    ],
+)
+def test_a_list_of_all_folders_needs_one_granted_session_or_folder(query, search, listing):
+    for path, is_allowed in (("/weir/search", search), ("/api/session", listing)):
+        if is_allowed:
+            check("GET", f"{path}?{query}")
+        else:
+            with pytest.raises(Refusal) as refused:
+                check("GET", f"{path}?{query}", "X-Opencode-Directory: /in")
+            assert refused.value.status == 403
+
+
+def test_a_stream_opens_although_no_server_says_where_a_link_leads():
+    """Its scope filters each event; other routes have to wait for the server."""
+
+    def nobody(_):
+        raise Refusal(503, "gone")
+
+    check("GET", "/event?directory=/in/link", resolve=nobody)
+    check("GET", "/event?directory=/in/link", scope=Scope(("/in/**",), ("ses_out",)))
+    with pytest.raises(Refusal) as refused:
+        check("GET", "/vcs?directory=/in/link", resolve=nobody)
+    assert refused.value.status == 503
 
 
 def test_a_folder_that_no_system_can_have_is_refused():
