@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from gateway.access import browsers
 from gateway.access.audit import Audit, Entry
+from gateway.access.body_ids import BodyIds
 from gateway.access.boundary import Boundary
 from gateway.access.credentials import Credential, credential_of, hide_credentials
 from gateway.access.failed_logins import FailedLogins
@@ -70,6 +71,7 @@ class Access:
         lists: reads lists from the upstream; None if weir runs without an upstream.
         limits: limits what each principal may use of a worker; None: no limits.
         header: reads the header in which a trusted proxy names the person; None: no such header.
+        bodies: checks the ids in bodies for the upstream; None if weir runs without an upstream.
 
     Attributes:
         identity: finds the principal of a credential.
@@ -89,6 +91,7 @@ class Access:
         lists: UpstreamLists | None = None,
         limits: PrincipalLimits | None = None,
         header: TrustedHeader | None = None,
+        bodies: BodyIds | None = None,
     ) -> None:
         self.identity = identity
         self._rules = rules
@@ -100,6 +103,7 @@ class Access:
         self._lists = lists
         self._limits = limits
         self._header = header
+        self._bodies = bodies
         self._failed = FailedLogins()
 
     def admit(self, request: Request, path: str) -> Admission:
@@ -187,6 +191,8 @@ class Access:
             # The check may have waited, and `Revocation` ends only what is admitted already.
             if not self.identity.holds(principal):
                 raise self._challenge(request, f"the rights of {principal.name!r} have ended")
+            if self._bodies is not None and action > Action.READ:
+                self._bodies.check(request, found, scope)
         filters = found.rule.place in (Place.LIST, Place.CHILDREN) and scope is not None
         return Admission(principal, scope, filters and self._lists is not None)
 
@@ -199,6 +205,11 @@ class Access:
         assert self._lists is not None, "only an upstream's lists are filtered"
         assert request.scope is not None, "a request without a scope gets the whole list"
         return self._lists.of(request.target.decode("ascii"), request.headers, request.scope)
+
+    def forget(self, request: Request) -> None:
+        """Free what is kept of a request that has ended."""
+        if self._bodies is not None:
+            self._bodies.free(request)
 
     def _principal(self, request: Request, person: Person | None) -> Principal:
         credential = credential_of(request)

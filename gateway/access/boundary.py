@@ -27,6 +27,7 @@ from gateway.proxy.headers import values
 from gateway.relay.scope import Scope
 
 _DIRECTORY, _HEADER = "directory", b"x-opencode-directory"
+_LOCATION = "location"
 _NOT_SCOPED = {"workspace", "scope", "path"}
 _NOT_SCOPED_HEADER = b"x-opencode-workspace"
 _SHOWN = 200
@@ -66,14 +67,16 @@ class Boundary:
             return
         if place is Place.SERVER:
             raise _not_granted(f"{request.method} {request.path[:_SHOWN]}")
-        if not is_plain(request.path):
+        if not is_plain(request.path) or b"#" in request.target:
             raise _not_granted(f"the spelling of the path {request.path[:_SHOWN]!r}")
         named = list(_folders(request))
         if place is Place.STREAM:
             self._check_stream(named, scope)
             return
         _check_elsewhere(request, place is Place.FILE)
-        if place in (Place.NAMED, Place.SEARCH):
+        if place is Place.LOCATION:
+            self._check_location(request, named, scope)
+        elif place in (Place.NAMED, Place.SEARCH):
             self._check_query(request, named, scope, place is Place.SEARCH)
         elif place in (Place.FOLDER, Place.FILE, Place.LIST):
             _check_named(named, scope, None)
@@ -131,6 +134,19 @@ class Boundary:
         except Refusal as refusal:
             if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
+
+    def _check_location(self, request: Request, named: list[str], scope: Scope) -> None:
+        """Check a request of opencode's v2 API, which reads neither ``?directory``, nor links."""
+        located: list[str] = []
+        for name, value in parse_qsl(request.query, keep_blank_values=True):
+            if name.startswith(_LOCATION):
+                if name != f"{_LOCATION}[{_DIRECTORY}]" or located or not value:
+                    raise _not_granted(f"?{name[:_SHOWN]}")
+                located = list(_readings(value))
+        _check_named([*named, *located], scope, None)
+        self._check_links([*named, *located], scope, None)
+        has_header = any(values(request.headers, _HEADER))
+        self._check_folder(request, scope, bool(located) or has_header)
 
     def _check_query(
         self, request: Request, named: list[str], scope: Scope, may_name_session: bool

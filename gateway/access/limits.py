@@ -24,7 +24,9 @@ from gateway.proxy.failures import Refusal
 
 REQUESTS, STREAMS = "--principal-requests", "--principal-streams"
 TURNS, BODY = "--principal-turns", "--principal-body"
-_BEGIN_TURNS = ("message", "prompt_async", "command", "shell", "summarize", "init")
+_BEGIN_TURNS = (
+    *("message", "prompt", "prompt_async", "command", "shell", "summarize", "compact", "init"),
+)
 _STARTING_S = 5.0
 _RETRY_AFTER_S = 2
 _MIB = 1024 * 1024

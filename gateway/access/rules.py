@@ -33,6 +33,8 @@ class Place(enum.Enum):
     """The query or a header names a folder (``directory``); default: the server's own folder."""
     LIST = "list"
     """As `FOLDER`; each item is checked too, since an upstream may list items of other folders."""
+    LOCATION = "location"
+    """``?location[directory]`` or a header names a folder; default: the server's own folder."""
     NAMED = "named"
     """As `FOLDER`, but the query must name the folder, once: without it, the items are of all
     folders."""
@@ -183,8 +185,35 @@ POST     /global/upgrade                              server  admin  upstream
 PUT,DELETE /auth/{provider}                           server  admin  upstream
 POST     /provider/{provider}/oauth/authorize         server  admin  upstream
 POST     /provider/{provider}/oauth/callback          server  admin  upstream
-GET      /api/model                                   server  write  upstream
-GET      /api/provider                                server  write  upstream
+GET      /api/health                                  nowhere read   upstream
+GET      /api/agent                                   location read  upstream
+GET      /api/command                                 location read  upstream
+GET      /api/integration                             location read  upstream
+GET      /api/location                                location read  upstream
+GET      /api/model                                   location write upstream
+GET      /api/provider                                location write upstream
+GET      /api/reference                               location read  upstream
+GET      /api/skill                                   location read  upstream
+GET      /api/session/{session}                       session read   upstream
+POST     /api/session/{session}/agent                 session write  upstream
+POST     /api/session/{session}/model                 session write  upstream
+POST     /api/session/{session}/prompt                session write  upstream
+POST     /api/session/{session}/compact               session write  upstream
+POST     /api/session/{session}/wait                  session write  upstream
+POST     /api/session/{session}/interrupt             session write  upstream
+POST     /api/session/{session}/revert/stage          session write  upstream
+POST     /api/session/{session}/revert/clear          session write  upstream
+POST     /api/session/{session}/revert/commit         session write  upstream
+GET      /api/session/{session}/context               session read   upstream
+GET      /api/session/{session}/history               session read   upstream
+GET      /api/session/{session}/message               session read   upstream
+GET      /api/session/{session}/message/{message}     session read   upstream
+GET      /api/session/{session}/permission            session read   upstream
+GET      /api/session/{session}/permission/{request}  session read   upstream
+POST     /api/session/{session}/permission/{request}/reply session write upstream
+GET      /api/session/{session}/question              session read   upstream
+POST     /api/session/{session}/question/{request}/reply session write upstream
+POST     /api/session/{session}/question/{request}/reject session write upstream
 GET      /api/provider/{provider}                     server  write  upstream
 POST     /api/integration/{integration}/connect/key   server  admin  upstream
 POST     /api/integration/{integration}/connect/oauth server  admin  upstream

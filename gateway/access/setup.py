@@ -17,6 +17,7 @@ from bus.origin import Origin
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.access.access import Access
 from gateway.access.audit import Audit
+from gateway.access.body_ids import BodyIds
 from gateway.access.boundary import Boundary
 from gateway.access.brief_memory import BriefMemory
 from gateway.access.browsers import names_of_this_machine
@@ -29,14 +30,14 @@ from gateway.access.people.trusted_header import TrustedHeader
 from gateway.access.principal import Principal
 from gateway.access.rules import Rules
 from gateway.access.tokens import Tokens
-from gateway.access.whereabouts import Whereabouts
+from gateway.access.whereabouts import IS_ID, Whereabouts
 from gateway.bus_feeds import Feeds
 from gateway.cors import Cors
 from gateway.proxy.connection import NothingHeard
 from gateway.proxy.failures import Refusal
 from gateway.proxy.headers import Header
 from gateway.proxy.own_request import asked
-from gateway.settings import GatewaySettings
+from gateway.settings import MIB, GatewaySettings
 from gateway.streams.readers import Readers
 
 _ASK_WITHIN_S = 5.0
@@ -81,10 +82,16 @@ def access_of(
     lists = None
     if upstream is not None:
         lists = UpstreamLists(partial(_asked, upstream), whereabouts.folder)
+    boundary = Boundary(whereabouts, default_folder, _resolver(feeds.requester, upstream))
+    bodies = None
+    if upstream is not None:
+        message = partial(_message_of_upstream, upstream)
+        most = settings.max_message * MIB
+        bodies = BodyIds(boundary, readers.relay.ledgers, message, most, "--max-message")
     return Access(
         Rules(upstream is not None),
         identity_of(settings, key),
-        Boundary(whereabouts, default_folder, _resolver(feeds.requester, upstream)),
+        boundary,
         settings.trusted_proxies,
         names | names_of_this_machine() | {settings.host.lower()},
         cors,
@@ -92,6 +99,7 @@ def access_of(
         lists,
         _limits(settings, readers),
         TrustedHeader(settings.trusted_user_header) if settings.trusted_user_header else None,
+        bodies,
     )
 
 
@@ -143,6 +151,14 @@ def _of_upstream(upstream: Origin, session: str) -> str | None:
     words = "the upstream does not say where a session is"
     status, body = _asked(upstream, f"/session/{session}", [], words)
     return _folder_in(body) if status == HTTPStatus.OK else None
+
+
+def _message_of_upstream(upstream: Origin, session: str, message: str) -> bytes | None:
+    if not IS_ID.fullmatch(message):
+        return None
+    words = "the upstream does not say whether a session has a message"
+    status, body = _asked(upstream, f"/session/{session}/message/{message}", [], words)
+    return body if status == HTTPStatus.OK else None
 
 
 def _resolver(requester: Requester, upstream: Origin | None) -> Callable[[str], str]:

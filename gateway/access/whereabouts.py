@@ -16,7 +16,7 @@ from gateway.access.brief_memory import BriefMemory
 _FRESH_S = 5.0
 ID = "[A-Za-z0-9_-]{1,128}"
 """The pattern of ids that may be sessions."""
-_IS_ID = re.compile(ID)
+IS_ID = re.compile(ID)
 _WHOLE = (SESSION.name, "")
 _ASKS = frozenset(kind.name for kind in ENTITIES.values() if kind.asks)
 
@@ -40,7 +40,7 @@ class Whereabouts:
         The id may become part of a path of the upstream. So only the characters of ids are
         allowed.
         """
-        if not _IS_ID.fullmatch(session):
+        if not IS_ID.fullmatch(session):
             return None
         noted = self._noted(session)
         return self._asked.of(session) if noted is None else noted

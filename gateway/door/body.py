@@ -111,6 +111,12 @@ class RequestBody:
             return False
         return self.ended
 
+    def put_back(self, data: bytearray) -> None:
+        """Put back the whole body, which was read to its end; its trailers are dropped."""
+        self._chunks = None
+        self._left, self._taken_bytes = len(data), 0
+        self._wire.ahead[:0] = data
+
     def _taken(self) -> bytes:
         ahead = self._wire.ahead
         if self._chunks is not None:

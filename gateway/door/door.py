@@ -138,6 +138,7 @@ class Door:
             raise
         finally:
             request.answered(None)
+            self._access.forget(request)
             wire.end_request()
             self.served.discard(wire)
 
@@ -170,7 +171,9 @@ class Door:
         Raises:
             Refusal: the request is not allowed.
         """
-        admission = self._access.admit(request, request.path if route is None else route)
+        # A server may read the mark # as any other character, and so another path or query.
+        spelt = request.target.partition(b"?")[0].decode("ascii")
+        admission = self._access.admit(request, spelt if route is None else route)
         request.principal, request.scope = admission.principal, admission.scope
         request.wire.principal = admission.principal
         if admission.principal not in (None, ANYBODY):

@@ -1,13 +1,18 @@
 """Scoped tokens in front of an upstream: what reaches the upstream, and in which form."""
 
+import http.client
 import json
-from urllib.parse import unquote
+import re
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from gateway.access.principal import Action
+from gateway.access.rules import Place, Rules
 from gateway.access.token_file import TokenFile
+from gateway.own_routes import own_route
 from tests.blackbox.proxied import header, headers_of, proxied
+from tests.processes import DEADLINE_S
 
 IN, OUT = "/srv/inside", "/srv/outside"
 FOLDERS = {"ses_in": IN, "ses_out": OUT}
@@ -24,12 +29,13 @@ def opencode(talk):
     """Answer as an opencode that knows two sessions."""
     while head := talk.head():
         path = head.split(b" ")[1].decode().partition("?")[0]
-        if path in LISTS:
+        talk.read(int(headers_of(head).get("content-length", 0)))
+        if path in LISTS and head.startswith(b"GET"):
             body = json.dumps(LISTS[path]).encode()
             talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
             continue
         if path == "/path":  # a link inside leads out
-            named = unquote(headers_of(head)["x-opencode-directory"])
+            named = unquote(headers_of(head).get("x-opencode-directory", ""))
             body = json.dumps({"directory": OUT if named == f"{IN}/link" else named}).encode()
             talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
             continue
@@ -97,6 +103,12 @@ def test_a_session_of_the_grants_reaches_the_upstream_under_its_password_and_fol
         ("folder", "GET", "/session/ses_in", ["x-opencode-directory: %2Fsrv%2Foutside"]),
         ("folder", "GET", "/session/ses_in", ["X-Opencode-Workspace: wrk_1"]),
         ("folder", "GET", "/agent", []),
+        ("folder", "GET", f"/agent?x=%23&x=#&directory={OUT}", []),
+        ("folder", "GET", f"/agent?directory={IN}&x=#", []),
+        ("folder", "GET", f"/api/agent?directory={IN}", []),
+        ("folder", "GET", f"/api/agent?location[directory]={OUT}", []),
+        ("folder", "GET", f"/api/agent?location[directory]={IN}/link", []),
+        ("read-all", "GET", "/x#/../global/config", []),
         ("folder", "GET", f"/agent?directory={OUT}", []),
         ("folder", "GET", f"/session?directory={OUT}", []),
         ("folder", "GET", f"/find?directory={IN}/link", []),
@@ -137,6 +149,106 @@ def test_the_audit_says_what_the_upstream_has_answered(weir, state):
         assert ask(weir, "write-all", f"/session/{session}", method="DELETE")[0] == status
         line = json.loads((state / "audit.ndjson").read_text().splitlines()[-1])
         assert (line["who"], line["session"], line["status"]) == ("write-all", session, status)
+
+
+# What each principal may do, and whether its scope is the folder or the session.
+PRINCIPALS = {
+    "folder": (Action.WRITE, "folder"),
+    "reader": (Action.READ, "folder"),
+    "session": (Action.READ, "session"),
+    "write-all": (Action.WRITE, None),
+}
+
+
+def cells():
+    """Yield each method of each route that goes to the upstream."""
+    for template, rules in Rules(True).templates.items():
+        if own_route(template) is None:
+            for method, rule in rules.items():
+                yield method, template, rule
+
+
+def passes(who, rule, template, inside):
+    """Return whether a request has to reach the upstream."""
+    action, scope = PRINCIPALS[who]
+    if rule.place in (Place.PUBLIC, Place.NOWHERE):
+        return True
+    if action < rule.action:
+        return False
+    if scope is None:
+        return True
+    # No session is known of a permission or a question here.
+    if rule.place is Place.SERVER or "{request}" in template or not inside:
+        return False
+    return scope == "folder" or rule.place in (Place.SESSION, Place.CHILDREN)
+
+
+@pytest.mark.parametrize("who", PRINCIPALS)
+def test_no_route_of_the_upstream_leaks(weir, who):
+    running, tokens = weir
+    address, count = urlsplit(running.url), 0
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=DEADLINE_S)
+    for method, template, rule in cells():
+        for session, folder in FOLDERS.items():
+            path = re.sub("{.*?}", "x", template.replace("{session}", session))
+            if rule.place in (Place.FOLDER, Place.LIST):
+                path += f"?directory={folder}"
+            elif rule.place is Place.LOCATION:
+                path += f"?location[directory]={folder}"
+            before = len(running.upstream.heads)
+            connection.request(method, path, headers={"Authorization": f"Bearer {tokens[who]}"})
+            answer = connection.getresponse()
+            said = answer.read().decode()
+            heads = [unquote(one.decode()) for one in running.upstream.heads[before:]]
+            passed = [one for one in heads if one.startswith(f"{method} {path} ")]
+            cell = f"{who}: {method} {path}: {answer.status} {said}"
+            if passes(who, rule, template, folder == IN):
+                listed = rule.place in (Place.LIST, Place.CHILDREN) and PRINCIPALS[who][1]
+                assert passed or listed, cell
+                assert answer.status in (200, 404, 502), cell
+            else:
+                assert (answer.status, passed) == (403, []), cell
+            if PRINCIPALS[who][1] and folder == IN:
+                assert not any(OUT in one or "ses_out" in one for one in passed), cell
+                assert "ses_out" not in said, cell
+            count += 1
+    connection.close()
+    assert count > 200
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "status"),
+    [
+        ("/session/ses_in/message", {"parts": [{"type": "text", "text": "a"}]}, 200),
+        (f"/session?directory={IN}", {"parentID": "ses_in"}, 200),
+        (f"/session?directory={IN}", {"parentID": "ses_out"}, 403),
+        (f"/session?directory={IN}", {"workspaceID": "wrk_1"}, 403),
+        ("/session/ses_in/message", {"messageID": "msg_1"}, 502),  # this upstream has no messages
+        ("/session/ses_in/message", {"parts": [{"sessionID": "ses_out"}]}, 403),
+        ("/session/ses_in/prompt_async", [], 400),
+    ],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_with_ids_of_another_session_does_not_reach_the_upstream(
+    weir, target, body, status, chunked
+):
+    running, tokens = weir
+    before = len(running.upstream.heads)
+    data = json.dumps(body).encode()
+    address = urlsplit(running.url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=DEADLINE_S)
+    headers = {"Authorization": f"Bearer {tokens['folder']}", "Content-Type": "application/json"}
+    sent = iter([data[:5], data[5:]]) if chunked else data
+    connection.request("POST", target, sent, headers, encode_chunked=chunked)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    assert answer.status == status
+    heads = [one for one in running.upstream.heads[before:] if one.startswith(b"POST")]
+    assert len(heads) == (status == 200)
+    for one in heads:
+        assert headers_of(one)["content-length"] == str(len(data))
+        assert "transfer-encoding" not in headers_of(one)
 
 
 @pytest.mark.parametrize("route", LISTS)

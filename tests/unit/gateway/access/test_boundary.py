@@ -5,13 +5,14 @@ import pytest
 from gateway.access.boundary import Boundary
 from gateway.access.rules import Rules
 from gateway.access.whereabouts import Whereabouts
+from gateway.door.request import Request
 from gateway.proxy.failures import Refusal
 from gateway.relay.scope import Scope
 from tests.unit.gateway.access.requests import request
 
 LINKS = {"/in/link": "/out", "/in/near": "/in/other"}
 SCOPE = Scope(("/in/**",))
-RULES = Rules(False)
+RULES, UPSTREAM = Rules(False), Rules(True)
 ROUTES = [
     ("GET", "/file"),
     ("GET", "/file/content"),
@@ -29,12 +30,15 @@ ROUTES = [
 ]
 
 
-def check(method: str, target: str, *headers: str, resolve=None, scope=SCOPE) -> None:
+def check(
+    method: str, target: str, *headers: str, resolve=None, scope=SCOPE, rules=RULES, default="/in"
+) -> Request:
     where = Whereabouts({}, {"ses_in": "/in", "ses_out": "/out"}.get)
     resolve = resolve or (lambda folder: LINKS.get(folder, folder))
-    boundary = Boundary(where, lambda: "/in", resolve)
+    boundary = Boundary(where, lambda: default, resolve)
     one = request(method, target, *headers)
-    boundary.check(one, RULES.of(method, one.path), scope)
+    boundary.check(one, rules.of(method, one.path), scope)
+    return one
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -96,3 +100,54 @@ def test_a_folder_that_no_system_can_have_is_refused():
         with pytest.raises(Refusal, match="not in the grants"):
             check("GET", f"/vcs?directory={folder}")
     check("GET", "/vcs?directory=/in/" + 4000 * "x")
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "default", "folder"),
+    [
+        ("location[directory]=/in/near", (), "/out", ""),
+        ("location%5Bdirectory%5D=%2Fin%2Fnear", (), "/out", ""),
+        ("", ("X-Opencode-Directory: %2Fin%2Fnear",), "/out", "%2Fin%2Fnear"),
+        ("", (), "/in", "/in"),
+        ("directory=/in/near", (), "/in", "/in"),  # an opencode ignores this one here
+        ("location[directory]=/in", ("X-Opencode-Directory: /in/near",), "/out", "/in/near"),
+    ],
+)
+def test_a_location_names_a_folder_of_the_scope(query, headers, default, folder):
+    for path in ("/api/agent", "/api/skill", "/api/location"):
+        one = check("GET", f"{path}?{query}", *headers, rules=UPSTREAM, default=default)
+        assert one.header(b"x-opencode-directory") == folder
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("location[directory]=/out", ()),
+        ("location[directory]=/in/link", ()),
+        ("location[directory]=/in&location[directory]=/in", ()),
+        ("location[directory]=/in&location[directory]=/out", ()),
+        ("location[directory]=/in&location[workspace]=wrk_1", ()),
+        ("location[directory][]=/in", ()),
+        ("location[directory]=", ("X-Opencode-Directory: /in",)),
+        ("location=%7B%22directory%22:%22/in%22%7D", ()),
+        ("location[directory]=/in", ("X-Opencode-Directory: /out",)),
+        ("location[directory]=in", ()),
+        ("location[directory]=%252Fin/../out", ()),
+        ("directory=/in", ()),
+        ("", ()),
+        ("location[directory]=/in#&location[directory]=/out", ()),
+    ],
+)
+def test_a_location_out_of_the_scope_is_refused(query, headers):
+    with pytest.raises(Refusal) as refused:
+        check("GET", f"/api/agent?{query}", *headers, rules=UPSTREAM, default="/out")
+    assert refused.value.status == 403
+
+
+@pytest.mark.parametrize("rules", [RULES, UPSTREAM])
+@pytest.mark.parametrize("path", ["/vcs", "/session", "/session/ses_in", "/event"])
+def test_a_query_that_servers_end_at_different_places_is_refused(rules, path):
+    """An opencode reads on behind the mark, other servers do not."""
+    for query in ("x=#&directory=/out", "directory=/in#", "directory=/in&x=#"):
+        with pytest.raises(Refusal, match="not in the grants"):
+            check("GET", f"{path}?{query}", rules=rules)

@@ -12,6 +12,7 @@ from gateway.access.principal import Action
 from gateway.access.rules import Place, Rule, Rules
 from gateway.app import Worker
 from gateway.monitor.boards import Boards
+from gateway.own_routes import own_route
 from gateway.workers.descriptors import DescriptorRoom
 
 MODES = {"native": Rules(False), "upstream": Rules(True)}
@@ -92,6 +93,14 @@ SHOW_LITTLE = {
     *("/pty", "/pty/shells", "/pty/{ptyID}", "/api/pty", "/api/pty/{ptyID}", "/mcp"),
     *("/api/integration/{integrationID}", "/api/integration/attempt/{attemptID}"),
 }
+
+
+def test_each_rule_for_an_upstream_is_for_a_route_that_an_opencode_has():
+    known = {re.sub("{.*?}", "{}", path): methods for path, methods in ROUTES_OF_OPENCODE.items()}
+    for template, rules in MODES["upstream"].templates.items():
+        own = own_route(template) is not None or template in ("/", "/assets/{name}")
+        methods = known.get(re.sub("{.*?}", "{}", template), {})
+        assert own or {one.lower() for one in rules} <= set(methods), template
 
 
 def test_keys_and_terminals_of_an_upstream_are_for_administrators():
