@@ -78,9 +78,7 @@ class _Lane:
 
     def abort(self) -> None:
         while self.waiting:
-            prompt = self._take()
-            self._turns.dropped(prompt)
-            self.over.pop(prompt).set()
+            self._drop()
         if self._answer is not None:
             self._answer.abort()
 
@@ -98,18 +96,28 @@ class _Lane:
         self._turns.waiting -= 1
         return self.waiting.popleft()
 
-    def _load(self) -> tuple[Session, UserMessage] | None:
-        """Return the next session and prompt; None if it was aborted or removed meanwhile.
+    def _drop(self) -> None:
+        """Remove the next prompt from the queue; it gets no answer."""
+        prompt = self._take()
+        self._turns.dropped(prompt)
+        self.over.pop(prompt).set()
 
-        If the database fails, try again until it can return the prompt.
+    def _load(self) -> tuple[Session, UserMessage] | None:
+        """Return the next session and prompt; None if no prompt is left.
+
+        Prompts that were removed meanwhile are left out. If the database fails, try again until it can return the prompt.
         """
         while self.waiting:
             prompt = self.waiting[0]
             try:
                 found = self._turns.load(self._session, prompt)
-            except (UnknownSession, UnknownMessage):
+            except UnknownSession:
                 self.abort()
                 return None
+            except UnknownMessage:
+                if self.waiting and self.waiting[0] == prompt:
+                    self._drop()
+                continue
             except StoreFailed as error:
                 log.error("session %s: a turn waits for the store: %s", self._session, error)
                 gevent.sleep(RETRY_LOAD_S)
