@@ -4,7 +4,8 @@ Rules:
 
 1. A block of the answer has an index; each block of type ``tool_use`` is one call.
 2. The token counts of the input come first, and those of the output last; the usage needs both.
-3. A thought has a signature. If the answer calls tools, the thought must be sent back with it.
+3. A thought has a signature, or is encrypted (redacted). If the answer calls tools, the thought
+   must be sent back with the signature, and an encrypted thought as it is.
 4. The last block of the input is marked: the provider may cache everything up to it.
 """
 
@@ -144,6 +145,8 @@ def _block(index: Any, block: Json) -> Spoken:
         return Spoken([], [], calls=[piece])
     if kind == "thinking" and block.get("thinking"):
         return Spoken([ReasoningPiece(str(block["thinking"]))], [])
+    if kind == "redacted_thinking" and isinstance(block.get("data"), str):
+        return Spoken([], [], redacted=block["data"])
     text = block.get("text")
     return Spoken([Text(text)] if isinstance(text, str) and text else [], [])
 
@@ -194,7 +197,7 @@ def _blocks(message: ChatMessage) -> list[Json]:
 
 
 def _piece(piece: Json) -> Json | None:
-    if piece["type"] == "thinking":
+    if piece["type"] in ("thinking", "redacted_thinking"):
         return piece
     if piece["type"] != "image_url":
         return piece if piece["text"].strip() else None

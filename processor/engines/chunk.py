@@ -63,6 +63,7 @@ class Spoken(Struct):
         refused: whether the model declines to answer.
         usage: what the answer has cost.
         signature: of the thought before, which must go back to the model with the thought.
+        redacted: an encrypted thought, which must go back to the model.
         ends: the provider says that nothing follows.
         error: why the provider gave up, in its words.
         passes: the error's code is one of those that may pass, as for a refused request.
@@ -77,6 +78,7 @@ class Spoken(Struct):
     refused: bool = False
     usage: TokenCounts | None = None
     signature: str = ""
+    redacted: str = ""
     ends: bool = False
     error: str | None = None
     passes: bool = False

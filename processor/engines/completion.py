@@ -24,7 +24,14 @@ from processor.engines.calls import CallPiece, CallReader, TooManyCalls
 from processor.engines.characters import Characters
 from processor.engines.chunk import Piece, Spoken, UnreadableChunk
 from processor.engines.dialect import ChunkReader, CompletionChunks
-from processor.engines.engine import Chunk, Finish, Text, ThoughtSignature, TokenUsage
+from processor.engines.engine import (
+    Chunk,
+    Finish,
+    RedactedThought,
+    Text,
+    ThoughtSignature,
+    TokenUsage,
+)
 from processor.engines.framing import DONE, ModelFrame, ModelFraming
 
 _MIB = 1024 * 1024
@@ -218,6 +225,11 @@ class CompletionReader:
         if spoken.signature:
             self._say(self._characters.flush())
             self._chunks.append(ThoughtSignature(spoken.signature))
+        if spoken.redacted:
+            self._say(self._characters.flush())
+            self._spend(len(spoken.redacted))
+            self.words += 1
+            self._chunks.append(RedactedThought(spoken.redacted))
         self._reason = spoken.finish or self._reason
         if spoken.usage is not None:
             self.counted = self.finished

@@ -56,6 +56,12 @@ class ThoughtSignature(Struct, frozen=True):
     signature: str
 
 
+class RedactedThought(Struct, frozen=True):
+    """A thought that the provider has encrypted; it is sent back as it is."""
+
+    data: str
+
+
 class CallBegun(Struct, frozen=True):
     """The model has begun to call a tool; `number` counts the calls of an answer.
 
@@ -98,6 +104,7 @@ Chunk = (
     Text
     | ReasoningPiece
     | ThoughtSignature
+    | RedactedThought
     | CallBegun
     | CallWhole
     | RetryNotice

@@ -137,10 +137,13 @@ def _thought(part: Said) -> Piece | None:
         return None
     # Check each type: clients can set the metadata of a part to any value.
     ours = part.metadata.get("anthropic")
-    signature = ours.get("signature") if isinstance(ours, dict) else None
-    if not isinstance(signature, str):
+    if not isinstance(ours, dict):
         return None
-    return {"type": "thinking", "thinking": part.text, "signature": signature}
+    if isinstance(data := ours.get("redactedData"), str):
+        return {"type": "redacted_thinking", "data": data}
+    if isinstance(signature := ours.get("signature"), str):
+        return {"type": "thinking", "thinking": part.text, "signature": signature}
+    return None
 
 
 def _content(parts: list[Said], left_out: Mapping[str, str]) -> Content:

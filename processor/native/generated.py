@@ -25,6 +25,7 @@ from processor.engines.engine import (
     Finish,
     ModelError,
     ReasoningPiece,
+    RedactedThought,
     RetryNotice,
     Text,
     ThoughtSignature,
@@ -234,6 +235,8 @@ class Generated(Answer):
             self.turn.retry(chunk.attempt, chunk.message, chunk.next_ms)
         elif isinstance(chunk, ThoughtSignature):
             self.turn.sign(chunk.signature)
+        elif isinstance(chunk, RedactedThought):
+            self.turn.redacted(chunk.data)
         elif isinstance(chunk, CallBegun | CallWhole | Finish) and self._calls is not None:
             self._calls.take(chunk)
             if isinstance(chunk, Finish) and not self._calls.are_there:

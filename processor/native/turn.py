@@ -165,9 +165,26 @@ class Turn:
         self._record.status(Retry(attempt=attempt, message=message, next=next_ms))
 
     def sign(self, signature: str) -> None:
-        """Keep the provider's signature of the last reasoning: it must be sent back with it."""
+        """End the last reasoning with the provider's signature, which must be sent back with it.
+
+        Reasoning that follows is a part of its own, since it has a signature of its own.
+        """
         if isinstance(self._part, ReasoningPart):
             self._part = replace(self._part, metadata={"anthropic": {"signature": signature}})
+            self._end_part()
+
+    def redacted(self, data: str) -> None:
+        """Keep reasoning that the provider has encrypted: it must be sent back as it is.
+
+        Raises:
+            ModelError: the answer does not fit into the memory of all turns.
+        """
+        self.growth.add(len(data))
+        self._open_call()
+        now = now_ms()
+        metadata = {"anthropic": {"redactedData": data}}
+        identity, time = self._identity(), Span(now, now)
+        self._record.part(ReasoningPart(**identity, text="", time=time, metadata=metadata))
 
     def wait_until_published(self) -> None:
         """Wait until all output so far is published, and the writes it waits for are saved."""
@@ -259,7 +276,7 @@ class Turn:
             self._record.status(Busy())
 
     def _open_call(self) -> None:
-        """End the part that grows before a tool call gets its id: parts sort by their ids."""
+        """End the part that grows before another part gets its id: parts sort by their ids."""
         self._go_on()
         self._open_step()
         self._end_part()

@@ -39,10 +39,12 @@ ASKED_FOR_SUMMARY = "What did we do so far?"
 BYTES_PER_TOKEN = 4
 _IMAGE_BYTES = 6000  # an image counts as this many bytes of text
 _TOOL_BYTES = 60_000  # a tool call that has read an image counts as at most this
-# A reasoning part is sent back to the model only if the model's provider has signed it.
+# A reasoning part is sent back to the model only if the model's provider has signed or encrypted
+# it.
 _SAID = (
-    "(p.type IN ('text', 'file', 'tool') OR "
-    "(p.type = 'reasoning' AND instr(CAST(p.json AS TEXT), '\"signature\"')))"
+    "(p.type IN ('text', 'file', 'tool') OR (p.type = 'reasoning' AND "
+    "(instr(CAST(p.json AS TEXT), '\"signature\"') OR "
+    "instr(CAST(p.json AS TEXT), '\"redactedData\"'))))"
 )
 _COST = (
     "CASE WHEN p.type IN ('file', 'tool') AND instr(CAST(p.json AS TEXT), '\"mime\":\"image/') "

@@ -18,6 +18,7 @@ from processor.engines.engine import (
     Finish,
     ModelError,
     ReasoningPiece,
+    RedactedThought,
     RetryNotice,
     Text,
     ThoughtSignature,
@@ -120,6 +121,7 @@ def test_an_answer_has_thoughts_text_calls_and_tokens(fake: Fake) -> None:
     stream = events(
         START,
         *block(0, {"type": "thinking", "thinking": ""}, thought, signed),
+        *block(4, {"type": "redacted_thinking", "data": "encrypted"}),
         *block(1, {"type": "text", "text": ""}, {"type": "text_delta", "text": "ab"}),
         *block(2, used, *pieces),
         *block(3, {**used, "id": "toolu_2"}),
@@ -133,6 +135,7 @@ def test_an_answer_has_thoughts_text_calls_and_tokens(fake: Fake) -> None:
     assert answer(fake) == [
         ReasoningPiece("hm"),
         ThoughtSignature("sig"),
+        RedactedThought("encrypted"),
         Text("ab"),
         CallBegun(0, "toolu_1", "look"),
         TokenUsage(tokens),
@@ -146,13 +149,14 @@ def test_an_answer_has_thoughts_text_calls_and_tokens(fake: Fake) -> None:
 def test_a_request_is_in_the_form_of_the_api(fake: Fake) -> None:
     fake.answers.append((200, WHOLE))
     thought = {"type": "thinking", "thinking": "hm", "signature": "sig"}
+    redacted = {"type": "redacted_thinking", "data": "encrypted"}
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"a":1}'}}
     answer(
         fake,
         ChatMessage("system", "be brief"),
         ChatMessage("user", "go"),
-        ChatMessage("assistant", [thought], tool_calls=[call, {**call, "id": "c2"}]),
+        ChatMessage("assistant", [thought, redacted], tool_calls=[call, {**call, "id": "c2"}]),
         ChatMessage("tool", "found", tool_call_id="c1"),
         ChatMessage("tool", "", tool_call_id="c2"),
         ChatMessage("user", [{"type": "text", "text": "what was read"}, image]),
@@ -171,7 +175,10 @@ def test_a_request_is_in_the_form_of_the_api(fake: Fake) -> None:
     source = {"type": "base64", "media_type": "image/png", "data": "AAAA"}
     assert body["messages"] == [
         {"role": "user", "content": [{"type": "text", "text": "go"}]},
-        {"role": "assistant", "content": [thought, {**used, "id": "c1"}, {**used, "id": "c2"}]},
+        {
+            "role": "assistant",
+            "content": [thought, redacted, {**used, "id": "c1"}, {**used, "id": "c2"}],
+        },
         {
             "role": "user",
             "content": [

@@ -191,6 +191,7 @@ def test_an_image_that_no_provider_can_fetch_is_said_to_be_there() -> None:
         {"anthropic": "signature"},
         {"anthropic": {"signature": None}},
         {"anthropic": {"signature": ["x"]}},
+        {"anthropic": {"redactedData": 1}},
         {"signature": "x"},
     ],
 )

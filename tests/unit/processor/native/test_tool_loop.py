@@ -7,10 +7,16 @@ from typing import Any
 import gevent
 import msgspec
 import pytest
+from gevent.event import Event
+from msgspec.structs import replace
 
 from processor.engines.engine import (
+    Chunk,
     Finish,
+    ReasoningPiece,
+    RedactedThought,
     Text,
+    ThoughtSignature,
 )
 from processor.native import progress
 from processor.native.bounds import Bounds
@@ -353,3 +359,53 @@ def test_long_arguments_are_published_less_often(
     shown = [one["state"].get("metadata") for one in parts if one["type"] == "tool"]
     assert {"output": "0"} in shown
     assert {"output": "1"} not in shown
+
+
+def test_each_thought_is_sent_back_with_its_signature_and_an_encrypted_one_as_it_is(
+    rig: Rig,
+) -> None:
+    thoughts: list[Chunk] = [
+        *(ReasoningPiece("a"), ReasoningPiece("b"), ThoughtSignature("s1")),
+        *(RedactedThought("x1"), RedactedThought("x2")),
+        *(ReasoningPiece("c"), ThoughtSignature("s2")),
+    ]
+    engine = Scripted([*thoughts, Text("hm"), *calls(("look", "{}"))], DONE)
+    engine.offer = replace(engine.offer, signs_thoughts=True)
+    turn = Turned(rig.with_tools(tool("look")), engine)
+    first, _ = turn.end()
+    sent = engine.asked[1].messages[-2]
+    assert sent.content == [
+        {"type": "thinking", "thinking": "ab", "signature": "s1"},
+        {"type": "redacted_thinking", "data": "x1"},
+        {"type": "redacted_thinking", "data": "x2"},
+        {"type": "thinking", "thinking": "c", "signature": "s2"},
+        {"type": "text", "text": "hm"},
+    ]
+    assert len(sent.tool_calls) == 1
+    reasoning = [part for part in first["parts"] if part["type"] == "reasoning"]
+    assert [part["text"] for part in reasoning] == ["ab", "", "", "c"]
+    assert reasoning[1]["metadata"] == {"anthropic": {"redactedData": "x1"}}
+    assert all("end" in part["time"] for part in reasoning)
+
+
+def test_a_prompt_that_is_gone_costs_no_other_prompt_its_answer(rig: Rig) -> None:
+    begun, free = Event(), Event()
+
+    def wait(arguments: dict[str, Any], call: Call) -> str:
+        begun.set()
+        free.wait(DEADLINE_S)
+        return ""
+
+    engine = Scripted(calls(("wait", "{}")), DONE)
+    turn = Turned(rig.with_tools(tool("wait", wait)), engine)
+    assert begun.wait(DEADLINE_S)
+    dropped: list[str] = []
+    rig.turns.dropped = dropped.append
+    gone, kept = (rig.prompts.accept(turn.session, turn.body(text)) for text in ("gone", "kept"))
+    rig.database.call(lambda db: db.execute("DELETE FROM message WHERE id = ?", (gone,)))
+    free.set()
+    for prompt in (gone, kept):
+        assert rig.turns.wait(turn.session, prompt, DEADLINE_S)
+    assert dropped == [gone]
+    assert turn.end()[-1]["info"]["parentID"] == kept
+    assert rig.turns.waiting == 0
