@@ -78,6 +78,7 @@ class Prompts:
             return message.id
         with self._turns.place(session_id):
             message, session = self._take(session_id, body, beside)
+            self._services.statuses.accept(session)
             self._turns.queue(session.id, message.id, within)
         return message.id
 

@@ -136,6 +136,7 @@ class Compactions:
             session = remove_hidden(session, services)
             asked = self._ask(session, self._model(session, model), session.agent, auto)
             self._queued.add(asked.id)
+            services.statuses.accept(session)
             self._turns.queue(session_id, asked.id)
         return asked.id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 
 import gevent
 
@@ -33,7 +34,7 @@ from processor.native.generated import Generated
 from processor.native.modes import Modes
 from processor.native.permits import Permits
 from processor.native.projects import project_of
-from processor.native.record import Record, Services
+from processor.native.record import Record, Services, end_work
 from processor.native.retelling import retell
 from processor.native.room import MemoryRoom
 from processor.native.saving import Saving
@@ -128,6 +129,8 @@ class Native:
 
         turns = Turns(load, start, self._bounds)
         stack.callback(turns.abort_all, STOP_S)
+        turns.over = partial(end_work, services)
+        services.statuses.waits = turns.waits
         compactions = Compactions(services, turns, engine, room, summary_of)
         asks = PendingAsks()
         modes = list(self._modes)

@@ -288,7 +288,12 @@ class Record:
         self.publish(SessionStatus(sessionID=self.session.id, status=status))
 
     def idle(self) -> None:
-        """Publish that a turn is over: status idle, and the event ``session.idle``."""
+        """Publish that a turn is over: status idle, and the event ``session.idle``.
+
+        If another prompt of the session waits, the session stays busy, and nothing is published.
+        """
+        if self._services.statuses.waits(self.session.id):
+            return
         self.status(Idle())
         self.publish(SessionIdle(sessionID=self.session.id))
 
@@ -328,6 +333,12 @@ class Record:
         gone = SessionDeleted(sessionID=session.id, info=session)
         event = event_of(gone, self.ids.ascending("evt"))
         self._services.publisher.remember(event, session.directory, session.projectID)
+
+
+def end_work(services: Services, session: str) -> None:
+    """Publish that a session is idle, if it is not idle yet and none of its prompts waits."""
+    if (working := services.statuses.working(session)) is not None:
+        Record(working, services).idle()
 
 
 def _add(session: Session, tokens: TokenCounts, cost: float) -> None:

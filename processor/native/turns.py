@@ -81,6 +81,8 @@ class _Lane:
             self._drop()
         if self._answer is not None:
             self._answer.abort()
+        else:
+            self._turns.over(self._session)
 
     @property
     def is_lasting(self) -> bool:
@@ -105,7 +107,8 @@ class _Lane:
     def _load(self) -> tuple[Session, UserMessage] | None:
         """Return the next session and prompt; None if no prompt is left.
 
-        Prompts that were removed meanwhile are left out. If the database fails, try again until it can return the prompt.
+        Prompts that were removed meanwhile are left out. If the database fails, try again until it
+        can return the prompt.
         """
         while self.waiting:
             prompt = self.waiting[0]
@@ -152,6 +155,7 @@ class Turns:
         free: counts how many more turns may start.
         waiting: how many prompts wait, in all sessions together.
         dropped: called with the id of each prompt that is removed from its queue unanswered.
+        over: called with the id of a session when no prompt of the session waits or runs.
     """
 
     def __init__(self, load: Load, start: Start, bounds: Bounds) -> None:
@@ -160,6 +164,7 @@ class Turns:
         self.free = FreeTurns(bounds.turns)
         self.waiting = 0
         self.dropped: Callable[[str], None] = lambda prompt: None
+        self.over: Callable[[str], None] = lambda session: None
         self._most = bounds.prompts
         self._lanes: dict[str, _Lane] = {}
         self._closed: set[str] = set()
@@ -242,6 +247,11 @@ class Turns:
         """Return whether a prompt of a session is being answered, waits, or is about to wait."""
         return session in self._lanes or self._coming[session] > 0
 
+    def waits(self, session: str) -> bool:
+        """Return whether a prompt of a session waits for the end of other turns."""
+        lane = self._lanes.get(session)
+        return lane is not None and bool(lane.waiting)
+
     def is_closed(self, session: str) -> bool:
         """Return whether a session accepts no prompts because it is being removed."""
         return session in self._closed
@@ -249,6 +259,7 @@ class Turns:
     def _serve(self, session: str, lane: _Lane) -> None:
         lane.serve()
         del self._lanes[session]
+        self.over(session)
 
 
 def _full(what: str, bound: str) -> CommandFailed:

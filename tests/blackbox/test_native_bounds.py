@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.blackbox.native import messages_of
 from tests.blackbox.weir_up import Up, prompt, weir_up
 from tests.processes import DEADLINE_S, wait_until
 
@@ -102,7 +103,9 @@ def test_turns_wait_and_prompts_past_the_bound_are_refused(up: Up) -> None:
         for one in sessions[:5]
     ]
     assert [reply.status for reply in replies] == [204] * 5
-    wait_until(lambda: len(up.call("GET", "/session/status?directory=/srv/demo").body) == 2)
+    # A session is busy from the acceptance of its prompt on, also while its turn waits.
+    assert len(up.call("GET", "/session/status?directory=/srv/demo").body) == 5
+    wait_until(lambda: sum(len(messages_of(up, one)) == 2 for one in sessions) == 2)
     last = up.call("POST", f"/session/{sessions[5]}/prompt_async", prompt("x"))
     assert (last.status, last.body["name"]) == (429, "TooManyRequestsError")
     assert last.body["data"]["bound"] == "--max-prompts"

@@ -105,7 +105,9 @@ def test_a_second_prompt_waits_for_the_first(model: Processor, provider: Provide
     second = model.prompt(session, "storm 5 40")
     answer = model.wait(session, second)
     assert answer["info"]["parentID"] == second
-    events = model.until_idle(session, 2)
+    events = model.until_idle(session)
+    statuses = [e.properties["status"]["type"] for e in events if e.type == "session.status"]
+    assert statuses == ["busy", "busy", "idle"], "the session was idle between its two turns"
     shown = [
         (e.properties["info"]["role"], e.properties["info"].get("parentID", ""))
         for e in events

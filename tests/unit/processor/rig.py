@@ -27,7 +27,7 @@ from processor.native.compaction import Compactions
 from processor.native.generated import Generated
 from processor.native.modes import Modes, built_in
 from processor.native.permits import Permits
-from processor.native.record import Record, Services
+from processor.native.record import Record, Services, end_work
 from processor.native.retelling import retell
 from processor.native.room import MemoryRoom
 from processor.native.statuses import LiveStatuses
@@ -80,6 +80,8 @@ class Rig:
         )
         self.room = MemoryRoom(bounds.turn_memory)
         self.turns = Turns(partial(self.database.call, messages.prompt), self._start, bounds)
+        self.turns.over = partial(end_work, self.services)
+        self.services.statuses.waits = self.turns.waits
         self.asks = PendingAsks()
         self.compactions = self._compactions()
         self.agents = Agents(
