@@ -17,20 +17,25 @@ PIECE_BYTES = 1024 * 1024
 
 
 class AnswerBody(NamedTuple):
-    """A command's result: JSON, the previous page's cursor, and the next piece's token."""
+    """A command's result: JSON, the previous page's cursor, and the next piece's token.
+
+    `lacks` says what the JSON lacks, if a limit has ended the work early.
+    """
 
     json: bytes
     cursor: str | None = None
     more: bytes | None = None
+    lacks: str | None = None
 
 
 class Done(Struct, array_like=True, tag=1):
-    """The command succeeded; `more` is the token of the next piece, None after the last piece."""
+    """The command succeeded; the fields are those of `AnswerBody`."""
 
     id: int
     body: bytes
     cursor: str | None = None
     more: bytes | None = None
+    lacks: str | None = None
 
 
 FailureKind = Literal[

@@ -32,6 +32,8 @@ _WAIT_MS = 20_000
 # processor that hangs reaches this deadline.
 _WAIT_DEADLINE_S = 25.0
 _STILL_RUNNING = b"null"
+INCOMPLETE = "X-Weir-Incomplete"
+"""The header that says what an answer lacks, if a limit has ended the work early."""
 
 
 class _Started(Struct):
@@ -115,6 +117,9 @@ class _Responder:
                 waits = _awaited(command, _STARTED.decode(done.body).messageID)
             done = self._in_scope(req, done)
             del body, command  # frees the prompt's memory while its turn runs
+        if done.lacks is not None:
+            resp.set_header(INCOMPLETE, done.lacks)
+            resp.set_header("Access-Control-Expose-Headers", INCOMPLETE)
         if delivery is Delivery.WHOLE:
             answer(resp, done.body)
         elif delivery is Delivery.NOTHING:

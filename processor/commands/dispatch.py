@@ -119,6 +119,7 @@ class Dispatch:
             MessageList: pieces.messages,
             MessageGet: pieces.message,
             ToolOutput: pieces.output,
+            Files: files,
             TurnWait: lambda c: pieces.answer(c) if self._is_over(c) else _STILL_RUNNING,
             More: pieces.more,
         }
@@ -137,7 +138,6 @@ class Dispatch:
             Directories: lambda c: self._descriptions.directories(c.project),
             Dispose: self._dispose,
             Search: self._search,
-            Files: files,
             McpStatus: mcp.status,
             McpAdd: mcp.add,
             McpSwitch: mcp.switch,

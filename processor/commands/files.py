@@ -14,11 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bus.answers import CommandFailed
+import msgspec
+
+from bus.answers import AnswerBody, CommandFailed
 from bus.commands import Files
 from bus.process.fairness import LOOKUP_SLICE_S, TimeSlice
 from processor.commands.confined import UnusablePath, names_in, read_in
-from processor.commands.vcs import changes
+from processor.commands.vcs import MOST_CHANGES, changes
 from processor.tools.searching import SEARCH_S, Searches, SearchResults
 from processor.tools.threads import Threads
 from processor.tools.tool import ToolFailed
@@ -30,6 +32,9 @@ _MOST_PATHS = 20_000
 _MOST_FOUND = 200
 _DEFAULT_FOUND = 100
 _RETRY_AFTER_S = 5
+
+_Found = tuple[Any, str | None]
+"""The value of an answer, and what it lacks."""
 
 
 class FileCommands:
@@ -43,38 +48,43 @@ class FileCommands:
         self._searches = searches
         # A name look-up of the model must not wait for a network share that hangs.
         threads = Threads()
-        self._what: dict[str, Callable[[Files], Any]] = {
+        self._what: dict[str, Callable[[Files], _Found]] = {
             "list": partial(_list, threads),
             "content": partial(_content, threads),
-            "status": lambda c: changes(c.directory),
+            "status": _status,
             "find": self._find,
             "find/file": self._find_file,
         }
 
-    def __call__(self, c: Files) -> Any:
-        """Return the body of the answer.
+    def __call__(self, c: Files) -> AnswerBody:
+        """Return the answer, and what it lacks if there is too much, or the time was over.
 
         Raises:
             CommandFailed: the path or the pattern cannot be used, or git or a search takes too
                 long.
         """
-        return self._what[c.what](c)
+        found, lacks = self._what[c.what](c)
+        return AnswerBody(msgspec.json.encode(found), lacks=lacks)
 
-    def _find(self, c: Files) -> list[dict[str, Any]]:
+    def _find(self, c: Files) -> _Found:
+        limit = c.limit or _DEFAULT_FOUND
         with _refusing(c.directory):
-            limit = c.limit or _DEFAULT_FOUND
-            found = _in_time(self._searches.lines(c.directory, c.text, limit=limit))
-        return [_match(one) for one in found.results]
+            found, lacks = _in_time(self._searches.lines(c.directory, c.text, limit=limit))
+        if found.has_more:
+            lacks = f"there are more than these {limit} lines"
+        return [_match(one) for one in found.results], lacks
 
-    def _find_file(self, c: Files) -> list[str]:
+    def _find_file(self, c: Files) -> _Found:
         with _refusing(c.directory):
-            found = _in_time(self._searches.files(c.directory, "**/*", _MOST_PATHS))
+            found, lacks = _in_time(self._searches.files(c.directory, "**/*", _MOST_PATHS))
+        if found.has_more:
+            lacks = f"only the first {_MOST_PATHS} files were compared"
         paths = [one["path"] for one in found.results]
         if c.kind != "file":
             paths += [f"{folder}/" for folder in _folders(paths)]
         if c.kind == "directory":
             paths = [path for path in paths if path.endswith("/")]
-        return _best(paths, c.text, min(c.limit or _DEFAULT_FOUND, _MOST_FOUND))
+        return _best(paths, c.text, min(c.limit or _DEFAULT_FOUND, _MOST_FOUND)), lacks
 
 
 @contextlib.contextmanager
@@ -89,20 +99,33 @@ def _refusing(directory: str) -> Iterator[None]:
         raise CommandFailed("not_found", message, field="directory") from error
 
 
-def _in_time(found: SearchResults) -> SearchResults:
-    """Return a search's results; results that it found before its time limit are enough.
+def _in_time(found: SearchResults) -> tuple[SearchResults, str | None]:
+    """Return a search's results; say so if the search has reached its time limit.
 
     Raises:
         CommandFailed: the search reached its time limit without any result.
     """
-    if found.timed_out and not found.results:
-        message = f"nothing was found within {SEARCH_S:g} s, and not all files were searched"
+    if not found.timed_out:
+        return found, None
+    lacks = "not all files were searched"
+    if not found.results:
+        message = f"nothing was found within {SEARCH_S:g} s, and {lacks}"
         raise CommandFailed("unavailable", message, retry_after_s=_RETRY_AFTER_S)
-    return found
+    return found, f"{lacks} within {SEARCH_S:g} s"
 
 
-def _list(threads: Threads, c: Files) -> list[dict[str, Any]]:
-    found = _in_thread(threads, names_in, c.directory, _url(c), _MOST_NAMES)
+def _status(c: Files) -> _Found:
+    found = changes(c.directory)
+    lacks = (
+        f"there are more than these {MOST_CHANGES} files" if len(found) > MOST_CHANGES else None
+    )
+    return found[:MOST_CHANGES], lacks
+
+
+def _list(threads: Threads, c: Files) -> _Found:
+    found = _in_thread(threads, names_in, c.directory, _url(c), _MOST_NAMES + 1)
+    lacks = f"the folder has more than {_MOST_NAMES} files" if len(found) > _MOST_NAMES else None
+    del found[_MOST_NAMES:]
     nodes = []
     for name, is_folder in sorted(found, key=lambda one: (not one[1], one[0])):
         path = os.path.normpath(os.path.join(c.text, name)) + ("/" if is_folder else "")
@@ -115,23 +138,24 @@ def _list(threads: Threads, c: Files) -> list[dict[str, Any]]:
                 "ignored": False,
             }
         )
-    return nodes
+    return nodes, lacks
 
 
-def _content(threads: Threads, c: Files) -> dict[str, Any]:
+def _content(threads: Threads, c: Files) -> _Found:
     data = _in_thread(threads, read_in, c.directory, _url(c), MOST_BYTES)
     if data is None:
         raise CommandFailed("invalid", f"path: {c.text!r} is a folder", field="path")
     kind = mimetypes.guess_type(c.text)[0] or ""
     if kind.startswith("image/") and kind != "image/svg+xml":
         content = base64.b64encode(data).decode()
-        return {"type": "binary", "content": content, "encoding": "base64", "mimeType": kind}
+        found = {"type": "binary", "content": content, "encoding": "base64", "mimeType": kind}
+        return found, None
     try:
         if b"\0" not in data:
-            return {"type": "text", "content": data.decode()}
+            return {"type": "text", "content": data.decode()}, None
     except UnicodeDecodeError:
         pass
-    return {"type": "binary", "content": ""} | ({"mimeType": kind} if kind else {})
+    return {"type": "binary", "content": ""} | ({"mimeType": kind} if kind else {}), None
 
 
 def _url(c: Files) -> str:

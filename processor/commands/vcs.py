@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from bus.process.start_folder import as_text
 from processor.native.projects import project_of
 
 _MOST_BYTES = 4096
-_MOST_CHANGES = 10_000
+MOST_CHANGES = 10_000
 _GIT_S = 10.0
 _OF_DIFF = ("--relative", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
 _NO_PROGRAMS = {"core.fsmonitor": "false", "core.untrackedCache": "false"}
@@ -46,6 +47,8 @@ def branches(directory: str) -> dict[str, str]:
 def changes(directory: str) -> list[dict[str, Any]]:
     """Return the files that differ from the last commit; an empty list without a git repository.
 
+    If there are more than `MOST_CHANGES`, return one file more than that.
+
     Raises:
         CommandFailed: git does not answer in time.
     """
@@ -61,7 +64,7 @@ def changes(directory: str) -> list[dict[str, Any]]:
         found[path]["status"] = "added"
     for path in _git(directory, safe, "ls-files", "--others", "--exclude-standard", "-z"):
         found[path] = _change(path, "0", "0", "added")
-    return list(found.values())[:_MOST_CHANGES]
+    return list(itertools.islice(found.values(), MOST_CHANGES + 1))
 
 
 def _change(path: str, added: str, removed: str, status: str) -> dict[str, Any]:

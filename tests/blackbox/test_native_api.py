@@ -237,6 +237,13 @@ def test_lines_and_paths_are_found(up, project):
     assert files_of(up, project, "/find/file", query="sgr")[0] == "src/größe.py"
     assert files_of(up, project, "/find/file", query="src", type="directory") == ["src/"]
     assert files_of(up, project, "/find/symbol", query="a") == []
+    where = f"directory={quote(str(project))}"
+    assert "X-Weir-Incomplete" not in up.call("GET", f"/find?{where}&pattern=w").headers
+    (project / "many").write_text("wxyz\n" * 101)
+    cut = up.call("GET", f"/find?{where}&pattern=wxyz")
+    assert len(cut.body) == 100
+    assert cut.headers["X-Weir-Incomplete"] == "there are more than these 100 lines"
+    assert cut.headers["Access-Control-Expose-Headers"] == "X-Weir-Incomplete"
     refused = up.call("GET", f"/find?directory={quote(str(project))}&pattern=%28")
     assert (refused.status, refused.body["data"]["field"]) == (400, "pattern")
 
