@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from bus.answers import CommandFailed
 from bus.bodies import FileInput, PartInput
 from processor.commands.confined import UnusablePath, read_in
-from processor.tools.threads import Threads
+from processor.folders import Folders
 
 _MIB = 1024 * 1024
 MAX_IMAGE_BYTES = 20 * _MIB
@@ -40,31 +40,31 @@ _ALLOWED = f"allowed are {', '.join(_KINDS)}, at most {MAX_IMAGE_BYTES // _MIB} 
 _WHITE = bytes.maketrans(b"-_", b"+/"), b" \t\r\n"  # accept URL-safe base64 and white space
 
 
-def admitted(parts: Sequence[PartInput], directory: str, threads: Threads) -> list[PartInput]:
+def admitted(parts: Sequence[PartInput], directory: str, folders: Folders) -> list[PartInput]:
     """Return the parts of a prompt as they are stored: the content of files is in ``data:`` URLs.
 
     Args:
         parts: the parts as the client sent them.
         directory: the session's directory.
-        threads: the threads that read files.
+        folders: reads files.
 
     Raises:
         CommandFailed: a file cannot be used; the message names the part.
     """
     return [
-        _file(part, f"parts[{number}]", directory, threads)
+        _file(part, f"parts[{number}]", directory, folders)
         if isinstance(part, FileInput)
         else part
         for number, part in enumerate(parts)
     ]
 
 
-def _file(part: FileInput, name: str, directory: str, threads: Threads) -> FileInput:
+def _file(part: FileInput, name: str, directory: str, folders: Folders) -> FileInput:
     kind, _, _ = part.mime.strip().lower().partition("/")
     try:
         scheme = urlsplit(part.url).scheme
         if scheme == "file":
-            part = _read(part, kind, directory, threads)
+            part = _read(part, kind, directory, folders)
         if kind == "image":
             part = _image(part)
     except (UnusablePath, ValueError) as error:
@@ -72,9 +72,9 @@ def _file(part: FileInput, name: str, directory: str, threads: Threads) -> FileI
     return part
 
 
-def _read(part: FileInput, kind: str, directory: str, threads: Threads) -> FileInput:
+def _read(part: FileInput, kind: str, directory: str, folders: Folders) -> FileInput:
     most = {"image": MAX_IMAGE_BYTES, "text": MAX_TEXT_BYTES}.get(kind)
-    found = threads.run(read_in, directory, part.url, most)
+    found = folders.run(directory, read_in, directory, part.url, most)
     if isinstance(found, UnusablePath):
         raise found
     if found is None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 
+from bus.answers import CommandFailed
 from bus.process.fairness import LOOKUP_SLICE_S, TimeSlice
 from processor.agents.agents import Agents
 from processor.commands import describe_v2, slash
 from processor.commands.slash import SlashCommand
 from processor.commands.vcs import branches
 from processor.engines.engine import Offer
+from processor.folders import Folders
 from processor.native.modes import AgentMode, Modes
-from processor.native.projects import Project, project_of
+from processor.native.projects import Project
 from processor.native.statuses import LiveStatuses
 from processor.store import sessions
 from processor.store.database import Database
@@ -43,16 +46,18 @@ class Descriptions:
         offer: Offer,
         agents: Agents,
         modes: Modes,
-        folders: KnownFolders,
+        known: KnownFolders,
         started_ms: int,
         statuses: LiveStatuses,
+        folders: Folders,
     ) -> None:
+        self._folders = folders
         self._statuses = statuses
         self._database = database
         self._agents = agents
         self._modes = modes
         self._offer = offer
-        self._folders = folders
+        self._known = known
         self._started_ms = started_ms
         self.tools: Sequence[Tool] = ()
 
@@ -68,12 +73,13 @@ class Descriptions:
         found = []
         for where, _ in self._database.call(sessions.directories):
             turn.pass_on_if_over()
-            if project_of(where).id == project:
+            known = self._project_of(where)
+            if known is not None and known.id == project:
                 found.append({"directory": where})
         return found
 
     def _v2(self, what: str, directory: str) -> dict[str, Any]:
-        where = describe_v2.location(directory)
+        where = describe_v2.location(directory, self._folders.project(directory))
         if what == "location":
             return where
         if what == "session/active":
@@ -93,7 +99,7 @@ class Descriptions:
         return []  # a processor has no integrations, references or skills
 
     def _command(self, directory: str) -> list[SlashCommand]:
-        return slash.in_thread(directory)
+        return self._folders.run(directory, slash.commands, directory)
 
     def _experimental_tool(self, directory: str) -> list[dict[str, Any]]:
         return [
@@ -105,7 +111,8 @@ class Descriptions:
         return [tool.name for tool in self.tools]
 
     def _vcs(self, directory: str) -> dict[str, str]:
-        return branches(directory)
+        project = self._folders.project(directory)
+        return self._folders.run(directory, branches, project)
 
     def _config(self, directory: str) -> dict[str, Any]:
         return {"model": f"{self._offer.provider}/{self._offer.model}"}
@@ -128,26 +135,32 @@ class Descriptions:
 
     def _path(self, directory: str) -> dict[str, str]:
         return {
-            "home": self._folders.home,
-            "state": self._folders.state,
-            "config": self._folders.state,
-            "worktree": project_of(directory).worktree,
+            "home": self._known.home,
+            "state": self._known.state,
+            "config": self._known.state,
+            "worktree": self._folders.project(directory).worktree,
             "directory": directory,
         }
 
     def _project_current(self, directory: str) -> dict[str, Any]:
-        project = project_of(directory)
+        project = self._folders.project(directory)
         return next(found for found in self._project(directory) if found["id"] == project.id)
 
     def _project(self, directory: str) -> list[dict[str, Any]]:
         """Return the projects of all sessions, and the project of `directory`."""
-        changed: dict[Project, int] = {project_of(directory): self._started_ms}
+        changed: dict[Project, int] = {self._folders.project(directory): self._started_ms}
         turn = TimeSlice(LOOKUP_SLICE_S)
         for where, updated in self._database.call(sessions.directories):
             turn.pass_on_if_over()
-            project = project_of(where)
-            changed[project] = max(updated, changed.get(project, 0))
+            if (project := self._project_of(where)) is not None:
+                changed[project] = max(updated, changed.get(project, 0))
         return [_project(project, updated) for project, updated in changed.items()]
+
+    def _project_of(self, directory: str) -> Project | None:
+        """Return the project of a session's directory; None if it does not answer in time."""
+        with contextlib.suppress(CommandFailed):
+            return self._folders.project(directory)
+        return None
 
     def _default(self) -> dict[str, str]:
         return {self._offer.provider: self._offer.model}

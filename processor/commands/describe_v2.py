@@ -6,15 +6,14 @@ from typing import Any
 
 from bus.events.session import Session
 from processor.commands.slash import SlashCommand
-from processor.native.projects import project_of
+from processor.native.projects import Project
 
 _NO_REQUEST: dict[str, Any] = {"headers": {}, "body": {}}
 _PACKAGE = "@ai-sdk/openai-compatible"
 
 
-def location(directory: str) -> dict[str, Any]:
+def location(directory: str, project: Project) -> dict[str, Any]:
     """Return the v2 form of a directory with its project."""
-    project = project_of(directory)
     about = {"id": project.id, "directory": project.worktree}
     return {"directory": directory, "project": about}
 

@@ -64,11 +64,9 @@ from processor.commands.mcp import McpCommands
 from processor.commands.pieces import Pieces
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import ABORT_S, SessionCommands
-from processor.commands.slash import prompt_of
-from processor.folders import placed
+from processor.commands.slash import commands, prompt_of
 from processor.native.asks import PendingAsks as Waiting
 from processor.native.compaction import Compactions
-from processor.native.projects import project_of
 from processor.native.record import Record, Services
 from processor.native.shell import ShellCommands
 from processor.native.turns import Turns
@@ -164,7 +162,7 @@ class Dispatch:
         Raises:
             CommandFailed: the command failed; its kind decides the HTTP status of the answer.
         """
-        command = placed(command)
+        command = self._services.folders.placed(command)
         try:
             if isinstance(command, Replay):
                 return AnswerBody(replay.answer(self._publisher, command))
@@ -221,7 +219,9 @@ class Dispatch:
 
     def _slash(self, c: Slash) -> dict[str, str]:
         session = self._database.call(sessions.get, c.session)
-        message = self._prompts.accept(c.session, prompt_of(c.body, session.directory))
+        folders, directory = self._services.folders, session.directory
+        prompt = prompt_of(c.body, folders.run(directory, commands, directory))
+        message = self._prompts.accept(c.session, prompt)
         executed = CommandExecuted(
             name=c.body.command,
             sessionID=session.id,
@@ -236,7 +236,8 @@ class Dispatch:
         said: Properties = GlobalDisposed()
         project = None
         if c.directory is not None:
-            said, project = InstanceDisposed(directory=c.directory), project_of(c.directory).id
+            said = InstanceDisposed(directory=c.directory)
+            project = self._services.folders.project(c.directory).id
         event = event_of(said, self._services.ids.ascending("evt"))
         self._publisher.publish(event, c.directory, project)
         return True

@@ -21,8 +21,8 @@ from bus.commands import Files
 from bus.process.fairness import LOOKUP_SLICE_S, TimeSlice
 from processor.commands.confined import UnusablePath, names_in, read_in
 from processor.commands.vcs import MOST_CHANGES, changes
+from processor.folders import Folders
 from processor.tools.searching import SEARCH_S, Searches, SearchResults
-from processor.tools.threads import Threads
 from processor.tools.tool import ToolFailed
 
 MOST_BYTES = 1024 * 1024
@@ -42,16 +42,15 @@ class FileCommands:
 
     Args:
         searches: runs searches in directories.
+        folders: reads folders and files.
     """
 
-    def __init__(self, searches: Searches) -> None:
+    def __init__(self, searches: Searches, folders: Folders) -> None:
         self._searches = searches
-        # A name look-up of the model must not wait for a network share that hangs.
-        threads = Threads()
         self._what: dict[str, Callable[[Files], _Found]] = {
-            "list": partial(_list, threads),
-            "content": partial(_content, threads),
-            "status": _status,
+            "list": partial(_list, folders),
+            "content": partial(_content, folders),
+            "status": partial(_status, folders),
             "find": self._find,
             "find/file": self._find_file,
         }
@@ -114,16 +113,16 @@ def _in_time(found: SearchResults) -> tuple[SearchResults, str | None]:
     return found, f"{lacks} within {SEARCH_S:g} s"
 
 
-def _status(c: Files) -> _Found:
-    found = changes(c.directory)
+def _status(folders: Folders, c: Files) -> _Found:
+    found = changes(c.directory, folders.project(c.directory))
     lacks = (
         f"there are more than these {MOST_CHANGES} files" if len(found) > MOST_CHANGES else None
     )
     return found[:MOST_CHANGES], lacks
 
 
-def _list(threads: Threads, c: Files) -> _Found:
-    found = _in_thread(threads, names_in, c.directory, _url(c), _MOST_NAMES + 1)
+def _list(folders: Folders, c: Files) -> _Found:
+    found = _in_thread(folders, c, names_in, c.directory, _url(c), _MOST_NAMES + 1)
     lacks = f"the folder has more than {_MOST_NAMES} files" if len(found) > _MOST_NAMES else None
     del found[_MOST_NAMES:]
     nodes = []
@@ -141,8 +140,8 @@ def _list(threads: Threads, c: Files) -> _Found:
     return nodes, lacks
 
 
-def _content(threads: Threads, c: Files) -> _Found:
-    data = _in_thread(threads, read_in, c.directory, _url(c), MOST_BYTES)
+def _content(folders: Folders, c: Files) -> _Found:
+    data = _in_thread(folders, c, read_in, c.directory, _url(c), MOST_BYTES)
     if data is None:
         raise CommandFailed("invalid", f"path: {c.text!r} is a folder", field="path")
     kind = mimetypes.guess_type(c.text)[0] or ""
@@ -165,8 +164,8 @@ def _url(c: Files) -> str:
         raise CommandFailed("invalid", f"path: {c.text!r}: {error}", field="path") from error
 
 
-def _in_thread(threads: Threads, job: Callable[..., Any], *args: Any) -> Any:
-    found = threads.run(job, *args)
+def _in_thread(folders: Folders, c: Files, job: Callable[..., Any], *args: Any) -> Any:
+    found = folders.run(c.directory, job, *args)
     if isinstance(found, UnusablePath):
         kind = "not_found" if found.is_missing else "invalid"
         raise CommandFailed(kind, f"path: {found}", field="path")  # type: ignore[arg-type]

@@ -26,7 +26,6 @@ from processor.store import edits, messages, sessions
 from processor.store.database import Connection
 from processor.store.removals import Gone
 from processor.store.sessions import UnknownSession
-from processor.tools.threads import Threads
 
 TITLE_LENGTH = 50
 Beside = Callable[[Connection], None]
@@ -45,8 +44,6 @@ class Prompts:
         self._services = services
         self._turns = turns
         self._ids = services.ids
-        # A name look-up of the model must not wait for a network share that hangs.
-        self._threads = Threads()
         self._offer = offer
         self.is_tool: Callable[[str], bool] = lambda _: False
 
@@ -96,7 +93,7 @@ class Prompts:
         """Save and publish a prompt; return its message and its session."""
         database = self._services.database
         session = database.call(sessions.get, session_id)
-        given = admitted(body.parts, session.directory, self._threads)
+        given = admitted(body.parts, session.directory, self._services.folders)
         message = self._message(session, body)
         parts = [self._part(part, message) for part in given]
         gone = database.call(_add, message, parts, beside)

@@ -18,7 +18,6 @@ from processor.clock import not_before, now_ms
 from processor.commands import cursor, describe_v2
 from processor.commands.support import check_new_session, check_permission
 from processor.engines.engine import Offer
-from processor.native.projects import project_of
 from processor.native.record import Record, Services
 from processor.native.slug import new_slug
 from processor.native.turns import Turns
@@ -157,7 +156,7 @@ class SessionCommands:
         session = Session(
             id=self._ids.descending("ses"),
             slug=new_slug(),
-            projectID=project_of(directory).id,
+            projectID=self._services.folders.project(directory).id,
             directory=directory,
             path="",
             title=body.title or default_title(now, body.parentID is not None),

@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import gevent
 from msgspec import UNSET, Struct, UnsetType
 
 from bus.answers import CommandFailed
@@ -78,20 +77,14 @@ def commands(directory: str) -> list[SlashCommand]:
     return list(found.values())
 
 
-def in_thread(directory: str) -> list[SlashCommand]:
-    """Return the result of `commands` from a thread, so that other greenlets run meanwhile."""
-    found: list[SlashCommand] = gevent.get_hub().threadpool.apply(commands, (directory,))
-    return found
-
-
-def prompt_of(body: SlashBody, directory: str) -> PromptBody:
-    """Return the prompt that a slash command stands for: its template with the arguments.
+def prompt_of(body: SlashBody, commands: Sequence[SlashCommand]) -> PromptBody:
+    """Return the prompt that one of `commands` stands for: its template with the arguments.
 
     Raises:
         CommandFailed: the command does not exist, its template runs shell commands, or `model` is
             not ``provider/model``.
     """
-    known = {one.name: one for one in in_thread(directory)}
+    known = {one.name: one for one in commands}
     command = known.get(body.command)
     if command is None:
         message = f"command: {body.command!r} is unknown; allowed: {', '.join(known)}"

@@ -13,7 +13,7 @@ from gevent import subprocess
 
 from bus.answers import CommandFailed
 from bus.process.start_folder import as_text
-from processor.native.projects import project_of
+from processor.native.projects import Project
 
 _MOST_BYTES = 4096
 MOST_CHANGES = 10_000
@@ -26,12 +26,11 @@ _HEAD = re.compile(r"ref: refs/heads/(\S+)")
 _DEFAULT = re.compile(r"ref: refs/remotes/origin/(\S+)")
 
 
-def branches(directory: str) -> dict[str, str]:
-    """Return ``branch`` and ``default_branch`` of a directory; without one, its key is missing.
+def branches(project: Project) -> dict[str, str]:
+    """Return ``branch`` and ``default_branch`` of a project; without one, its key is missing.
 
     If HEAD names a commit (a detached HEAD), there is no branch.
     """
-    project = project_of(directory)
     if not project.is_git:
         return {}
     folder = _git_folder(Path(project.worktree) / ".git")
@@ -44,7 +43,7 @@ def branches(directory: str) -> dict[str, str]:
     return found
 
 
-def changes(directory: str) -> list[dict[str, Any]]:
+def changes(directory: str, project: Project) -> list[dict[str, Any]]:
     """Return the files that differ from the last commit; an empty list without a git repository.
 
     If there are more than `MOST_CHANGES`, return one file more than that.
@@ -52,14 +51,15 @@ def changes(directory: str) -> list[dict[str, Any]]:
     Raises:
         CommandFailed: git does not answer in time.
     """
-    if not project_of(directory).is_git:
+    if not project.is_git:
         return []
     found: dict[str, dict[str, Any]] = {}
     safe = _settings(directory)
     for row in _git(directory, safe, "diff", "--numstat", "--no-renames", "-z", "HEAD"):
         added, removed, path = (*row.split("\t", 2), "", "")[:3]
-        status = "modified" if os.path.lexists(os.path.join(directory, path)) else "deleted"
-        found[path] = _change(path, added, removed, status)
+        found[path] = _change(path, added, removed, "modified")
+    for path in _git(directory, safe, "diff", "--name-only", "--diff-filter=D", "-z", "HEAD"):
+        found[path]["status"] = "deleted"
     for path in _git(directory, safe, "diff", "--name-only", "--diff-filter=A", "-z", "HEAD"):
         found[path]["status"] = "added"
     for path in _git(directory, safe, "ls-files", "--others", "--exclude-standard", "-z"):

@@ -33,7 +33,6 @@ from processor.native.compaction import Compactions
 from processor.native.generated import Generated
 from processor.native.modes import Modes
 from processor.native.permits import Permits
-from processor.native.projects import project_of
 from processor.native.record import Record, Services, end_work
 from processor.native.retelling import retell
 from processor.native.room import MemoryRoom
@@ -108,20 +107,26 @@ class Native:
         room = MemoryRoom(self._bounds.turn_memory)
 
         def load(session: str, prompt: str) -> tuple[Session, UserMessage]:
-            return database.call(messages.prompt, session, prompt)
+            found, message = database.call(messages.prompt, session, prompt)
+            path(found)  # now the start of the turn need not wait for the folder
+            return found, message
+
+        def path(session: Session) -> MessagePath:
+            where = session.directory
+            return MessagePath(where, services.folders.worktree(where))
 
         def turn_of(session: Session, prompt: UserMessage) -> Turn:
-            return Turn(Record(session, services), prompt, _path(session), room)
+            return Turn(Record(session, services), prompt, path(session), room)
 
         def summary_of(session: Session, prompt: UserMessage, within: bool) -> Turn:
             record = Record(session, services)
-            return Turn(record, prompt, _path(session), room, summary=True, within=within)
+            return Turn(record, prompt, path(session), room, summary=True, within=within)
 
         def start(session: Session, prompt: UserMessage) -> Running:
             if compactions.takes(prompt):
                 return compactions.start(session, prompt)
             if shell.serves(prompt):
-                return shell.start(session, prompt)
+                return shell.start(session, prompt, path(session))
             if agents.serves(prompt):
                 return agents.serve(session, prompt)
             turn = turn_of(session, prompt)
@@ -146,7 +151,7 @@ class Native:
         programs = Programs(processes, self._settings.tools.processes)
         servers = self._mcp_servers(processes, stack)
         tools = builtin_tools(self._settings.tools.environment, programs, spool, threads)
-        box = None if servers is None else self._box(tools, asks, children, spool, servers)
+        box = None if servers is None else self._box(tools, asks, children, services, servers)
         if box is not None and servers is not None:
             prompts.is_tool = lambda name: name in box.tools or servers.has_tool(name)
         shell = ShellCommands(services, prompts, None if box is None else box.tools["bash"])
@@ -166,6 +171,7 @@ class Native:
             folders,
             self._started_ms,
             services.statuses,
+            services.folders,
         )
         descriptions.tools = [] if box is None else list(box.tools.values())
         dispatch = Dispatch(
@@ -178,7 +184,9 @@ class Native:
             agents,
             asks,
             compactions,
-            FileCommands(Searches(Programs(processes, self._settings.tools.processes))),
+            FileCommands(
+                Searches(Programs(processes, self._settings.tools.processes)), services.folders
+            ),
             shell,
             McpCommands(servers),
         )
@@ -203,22 +211,18 @@ class Native:
         tools: Mapping[str, Tool],
         asks: PendingAsks,
         children: Children,
-        spool: Spool,
+        services: Services,
         servers: McpServers,
     ) -> Toolbox:
         return Toolbox(
             tools,
-            lambda directory: bounded_tools(servers.tools(directory), spool),
-            Permits(asks, self._bounds.ask_s),
+            lambda directory: bounded_tools(servers.tools(directory), services.outputs),
+            Permits(asks, self._bounds.ask_s, services.folders),
             self._modes,
             children,
             self._bounds.steps,
             self._bounds.tool_s,
         )
-
-
-def _path(session: Session) -> MessagePath:
-    return MessagePath(session.directory, project_of(session.directory).worktree)
 
 
 def _engine(model: ModelSettings | None) -> Engine:

@@ -25,9 +25,9 @@ from bus.answers import CommandFailed
 from bus.bodies import PermissionBody
 from bus.commands import PermissionReply
 from bus.events.session import Question, Session, ToolRef
+from processor.folders import Folders
 from processor.native.asks import Asker, PendingAsks
 from processor.native.permissions import CallRules, PermissionRule
-from processor.native.projects import project_of
 from processor.native.record import Record
 from processor.tools.tool import CallRefused, Need
 
@@ -52,9 +52,11 @@ class Permits:
     Args:
         asks: publishes requests for permissions and questions, and receives the answers.
         within_s: how many seconds a person may take to answer.
+        folders: knows the work trees of directories.
     """
 
-    def __init__(self, asks: PendingAsks, within_s: float) -> None:
+    def __init__(self, asks: PendingAsks, within_s: float, folders: Folders) -> None:
+        self._folders = folders
         self._asks = asks
         self._within_s = within_s
         self._allowed: OrderedDict[str, list[PermissionRule]] = OrderedDict()
@@ -97,7 +99,7 @@ class Permits:
         return reply.answers
 
     def _decide(self, need: Need, session: Session, rules: CallRules) -> str:
-        return rules.decide(need, self._allowed.get(_place(session), ()))
+        return rules.decide(need, self._allowed.get(self._place(session), ()))
 
     def _ask(self, need: Need, record: Record, rules: CallRules, call: ToolRef) -> None:
         line = PermissionLine(
@@ -117,7 +119,7 @@ class Permits:
                 raise CallRefused(_REJECTED.removesuffix(".") + words)
             raise Stopped(_REJECTED)
         if reply.reply == "always":
-            self._allow(need, _place(session))
+            self._allow(need, self._place(session))
             self._release_others(session.id)
 
     def _answer(
@@ -168,11 +170,12 @@ class Permits:
         body = msgspec.convert({"reply": reply}, PermissionBody)
         self._asks.reply(PermissionReply(request, body))
 
+    def _place(self, session: Session) -> str:
+        """Return the folder in which the answer "always" counts (rule 1).
 
-def _place(session: Session) -> str:
-    """Return the folder in which the answer "always" counts (rule 1).
-
-    This cannot be the project id: all folders outside of work trees have the same project id.
-    """
-    project = project_of(session.directory)
-    return project.worktree if project.is_git else session.directory
+        This cannot be the project id: all folders outside of work trees have the same project id.
+        """
+        project = self._folders.known(session.directory)
+        if project is None or not project.is_git:
+            return session.directory
+        return project.worktree

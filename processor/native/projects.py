@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 
@@ -28,12 +27,8 @@ class Project(Struct, frozen=True):
         return self.id != GLOBAL
 
 
-@functools.lru_cache(maxsize=1024)
 def project_of(directory: str) -> Project:
-    """Return the project of a directory.
-
-    Results are cached: a work tree that is made or removed later is not noticed.
-    """
+    """Return the project of a directory; call this in a thread (see `processor.folders`)."""
     folder = directory
     while not _is_work_tree(folder):
         above = os.path.dirname(folder)

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 
 import gevent
 from gevent.event import AsyncResult
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bus.agent_lines import ReplyWork
 from bus.events import Delta, event_of
@@ -47,6 +47,7 @@ from bus.ids import Ids
 from bus.process.fairness import TURN_SLICE_S, TimeSlice
 from bus.transport.publisher import Publisher
 from processor.clock import not_before, now_ms
+from processor.folders import Folders
 from processor.native.statuses import LiveStatuses
 from processor.store import agents, chunks, messages, open_turns, sessions
 from processor.store.database import Database
@@ -73,6 +74,7 @@ class Services(Struct):
         ids: makes new ids.
         statuses: the sessions that work now.
         outputs: the files with the long outputs of tools.
+        folders: looks up folders and files for clients.
     """
 
     database: Database
@@ -81,6 +83,7 @@ class Services(Struct):
     ids: Ids
     statuses: LiveStatuses
     outputs: Spool
+    folders: Folders = field(default_factory=Folders)
 
 
 class Record:

@@ -34,7 +34,6 @@ from processor.clock import not_before, now_ms
 from processor.commands.prompts import Prompts
 from processor.native.conversation import EXECUTED
 from processor.native.progress import Progress
-from processor.native.projects import project_of
 from processor.native.record import NotSaved, Record, Services
 from processor.tools.bash import unusable
 from processor.tools.tool import CallRefused, Need, Tool, ToolFailed, TurnAborted
@@ -98,11 +97,11 @@ class ShellCommands:
         """Return whether a prompt is a shell command that waits to be run."""
         return prompt.id in self._waiting
 
-    def start(self, session: Session, prompt: UserMessage) -> ShellRun:
+    def start(self, session: Session, prompt: UserMessage, path: MessagePath) -> ShellRun:
         """Start the command of a prompt; return the running command."""
         assert self._bash is not None
         record = Record(session, self._services)
-        return ShellRun(record, prompt, self._waiting.pop(prompt.id), self._bash)
+        return ShellRun(record, prompt, self._waiting.pop(prompt.id), self._bash, path)
 
 
 class ShellRun:
@@ -114,7 +113,9 @@ class ShellRun:
 
     is_lasting = False
 
-    def __init__(self, record: Record, prompt: UserMessage, command: str, bash: Tool) -> None:
+    def __init__(
+        self, record: Record, prompt: UserMessage, command: str, bash: Tool, path: MessagePath
+    ) -> None:
         self.directory = record.session.directory
         self.session = record.session.id
         self.aborted = Event()
@@ -133,7 +134,7 @@ class ShellRun:
             providerID=prompt.model.providerID,
             mode=prompt.agent,
             agent=prompt.agent,
-            path=MessagePath(self.directory, project_of(self.directory).worktree),
+            path=path,
             cost=0,
             tokens=TokenCounts.none(),
         )

@@ -103,7 +103,7 @@ class Rig:
         self.box = Toolbox(
             {tool.name: tool for tool in tools},
             lambda directory: {},
-            Permits(self.asks, known.ask_s),
+            Permits(self.asks, known.ask_s, self.services.folders),
             self.modes,
             children,
             known.steps,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from bus.answers import CommandFailed
 from bus.bodies import FileInput, TextInput
 from processor.commands.attachments import MAX_IMAGE_BYTES, MAX_TEXT_BYTES, admitted
-from processor.tools.threads import Threads
+from processor.folders import Folders
 
-THREADS = Threads()
+FOLDERS = Folders()
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\xff\xfe>?" * 3
 JPEG, GIF, WEBP = b"\xff\xd8\xff\xe0", b"GIF89a\x01", b"RIFF\x01\x02\n\x04WEBPVP8 "
 
@@ -25,14 +25,14 @@ def url_of(data: bytes, mime: str = "image/png") -> str:
 
 
 def image(url: str, mime: str = "image/png") -> FileInput:
-    [part] = admitted([FileInput(mime=mime, url=url)], "/nowhere", THREADS)
+    [part] = admitted([FileInput(mime=mime, url=url)], "/nowhere", FOLDERS)
     assert isinstance(part, FileInput)
     return part
 
 
 def refusal(part: FileInput, directory: Path | str = "/nowhere") -> str:
     with pytest.raises(CommandFailed) as refused:
-        admitted([TextInput(text="look"), part], str(directory), THREADS)
+        admitted([TextInput(text="look"), part], str(directory), FOLDERS)
     assert refused.value.kind == "invalid"
     assert refused.value.message.startswith("parts[1].url: ")
     return refused.value.message
@@ -98,7 +98,7 @@ def test_a_bad_image_is_refused_with_what_is_allowed(url: str, words: str) -> No
 def test_no_url_does_more_than_be_refused(url: str, mime: str) -> None:
     for prefix in ("", "data:", "data:image/png;base64,", "file://", "file:///"):
         with contextlib.suppress(CommandFailed):
-            admitted([FileInput(mime=mime, url=prefix + url)], "/nowhere", THREADS)
+            admitted([FileInput(mime=mime, url=prefix + url)], "/nowhere", FOLDERS)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def read(project: Path, path: str, mime: str = "text/plain") -> FileInput:
-    [part] = admitted([FileInput(mime=mime, url=f"file://{path}")], str(project), THREADS)
+    [part] = admitted([FileInput(mime=mime, url=f"file://{path}")], str(project), FOLDERS)
     assert isinstance(part, FileInput)
     return part
 
@@ -194,8 +194,8 @@ def test_a_file_is_read_in_the_threads_of_the_caller(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[object] = []
-    run = THREADS.run
-    monkeypatch.setattr(THREADS, "run", lambda job, *args: (ran.append(job), run(job, *args))[1])
+    run = FOLDERS.run
+    monkeypatch.setattr(FOLDERS, "run", lambda job, *args: (ran.append(job), run(job, *args))[1])
     (project / "b.txt").write_text("hello")
     assert read(project, str(project / "b.txt")).url == "data:text/plain;base64,aGVsbG8="
     assert len(ran) == 1

@@ -10,6 +10,7 @@ import pytest
 from bus.commands import Files
 from processor.commands import files, vcs
 from processor.commands.files import FileCommands
+from processor.folders import Folders
 from processor.tools.command import Programs
 from processor.tools.process import ToolProcesses
 from processor.tools.searching import Searches, SearchResults
@@ -31,7 +32,8 @@ def test_an_answer_that_a_limit_of_number_has_cut_says_so(
         git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a"]
         subprocess.run(["git", "init", "-q", tmp_path], check=True)
         subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "a"], check=True)
-    commands = FileCommands(Searches(Programs(ToolProcesses(dict(os.environ)), 4)))
+    searches = Searches(Programs(ToolProcesses(dict(os.environ)), 4))
+    commands = FileCommands(searches, Folders())
     asked = Files(what, str(tmp_path), "" if what == "list" else "x")
     for count in range(3):
         (tmp_path / f"x{count}").write_text("x")
@@ -52,6 +54,6 @@ def test_a_search_that_has_reached_its_time_limit_says_so(
     for name in ("lines", "files"):
         monkeypatch.setattr(Searches, name, lambda *args, **limit: part)
     searches = Searches(Programs(ToolProcesses({}), 1))
-    found = FileCommands(searches)(Files(what, str(tmp_path), "x"))
+    found = FileCommands(searches, Folders())(Files(what, str(tmp_path), "x"))
     assert len(msgspec.json.decode(found.json)) == 1
     assert found.lacks == "not all files were searched within 30 s"

@@ -27,6 +27,7 @@ from processor.commands.files import FileCommands
 from processor.commands.mcp import McpCommands
 from processor.engines.demo import DemoEngine
 from processor.engines.failures import ProviderRefusal, interrupted, refused
+from processor.folders import Folders
 from processor.native.shell import ShellCommands
 from processor.tools import searching
 from processor.tools.command import Programs
@@ -55,9 +56,15 @@ def validate(body: Any, schema: dict[str, Any]) -> None:
 
 @pytest.fixture
 def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
-    folders = KnownFolders(str(tmp_path), "/home/me")
     described = Descriptions(
-        rig.database, DemoEngine.offer, rig.agents, rig.modes, folders, 5, rig.services.statuses
+        rig.database,
+        DemoEngine.offer,
+        rig.agents,
+        rig.modes,
+        KnownFolders(str(tmp_path), "/home/me"),
+        5,
+        rig.services.statuses,
+        rig.services.folders,
     )
     return Dispatch(
         rig.publisher,
@@ -69,7 +76,7 @@ def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
         rig.agents,
         rig.asks,
         rig.compactions,
-        FileCommands(Searches(Programs(ToolProcesses({}), 32))),
+        FileCommands(Searches(Programs(ToolProcesses({}), 32)), rig.services.folders),
         ShellCommands(rig.services, rig.prompts, None),
         McpCommands(None),
     )
@@ -187,5 +194,5 @@ def test_a_search_that_had_no_time_does_not_say_that_there_is_nothing(
     with programs._free:  # the only place is taken
         for what in ("find", "find/file"):
             with pytest.raises(CommandFailed, match="not all files were searched") as failed:
-                FileCommands(Searches(programs))(Files(what, str(tmp_path), "x"))
+                FileCommands(Searches(programs), Folders())(Files(what, str(tmp_path), "x"))
             assert (failed.value.kind, failed.value.retry_after_s) == ("unavailable", 5)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from processor.commands.vcs import changes
+from processor.native.projects import project_of
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 
@@ -31,7 +32,10 @@ def test_no_program_runs_that_the_settings_of_a_repository_name(tmp_path: Path) 
     (folder / ".gitattributes").write_text("*.txt filter=odd=name\n")
     (folder / "a.txt").write_text("one\ntwo\n")
     (folder / "b.txt").write_text("new\n")
-    found = {one["path"]: (one["status"], one["added"]) for one in changes(str(folder))}
+    found = {
+        one["path"]: (one["status"], one["added"])
+        for one in changes(str(folder), project_of(str(folder)))
+    }
     assert found == {
         "a.txt": ("modified", 1),
         "b.txt": ("added", 0),
