@@ -20,7 +20,7 @@ def test_a_server_of_an_editor_is_started_and_called(up: Up, tmp_path: Path) -> 
         made = editor.call("session/new", {"cwd": folder, "mcpServers": [server]})
         session = str(made["result"]["sessionId"])
         wait_until(lambda: state(up, folder, "fake")["status"] == "connected")
-        asked = editor.prompt(session, 'call fake_echo {"text": "through MCP"}')
+        asked = editor.prompt(session, 'tool fake_echo {"text": "through MCP"} then 3')
         assert editor.answer(asked, DEADLINE_S)["result"] == {"stopReason": "end_turn"}
         assert len(editor.asks) == 1
     calls = [

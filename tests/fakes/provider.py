@@ -16,8 +16,9 @@ user message is the script; SIZE is in characters, the running number in front i
     hang N                N deltas, then silence until the client leaves
     held N                N deltas, then silence until `POST /release`, then a proper end
     silent                not even headers
-    tool bash CMD then N  a call of opencode's bash tool, and N deltas once it has run
-    call TOOL ARGUMENTS   the same with any tool, and its arguments in JSON; 3 deltas
+    tool NAME ARGUMENTS then N
+                          a call of a tool, and N deltas once it has run, as by the demo model: the
+                          arguments are JSON, or of bash the command
     write PATH TEXT       the same with the write tool; 3 deltas
     edit PATH OLD NEW     the same with the edit tool
     delegate SCRIPT       the same with the task tool, whose subagent plays a script of its own

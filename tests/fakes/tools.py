@@ -16,13 +16,13 @@ _AFTERWARDS = 3
 """Deltas that follow a tool whose script names no number."""
 
 
-def bash(answer: Answer, command: str | int, n: int) -> None:
-    what = {"command": str(command), "description": "what the script says"}
-    _call(answer, "bash", what, n)
-
-
-def call(answer: Answer, tool: str, arguments: str) -> None:
-    _call(answer, tool, json.loads(arguments))
+def tool(answer: Answer, name: str, arguments: str | int, n: int) -> None:
+    """Call a tool as the demo model does: the arguments are JSON, or of bash the command."""
+    given = str(arguments)
+    if name == "bash" and not given.startswith("{"):
+        _call(answer, name, {"command": given, "description": "what the script says"}, n)
+    else:
+        _call(answer, name, json.loads(given), n)
 
 
 def write(answer: Answer, path: str | int, text: str | int) -> None:
