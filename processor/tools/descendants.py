@@ -41,6 +41,11 @@ def descendants(root: int) -> list[int]:
     return _below([root], _children())
 
 
+def children() -> set[int]:
+    """Return the ids of the running children of this process."""
+    return {child.id for child in _children().get(os.getpid(), ())}
+
+
 def orphans(known: Container[int]) -> list[int]:
     """Return the ids of the orphans that this process has adopted, and of those below them.
 

@@ -34,7 +34,14 @@ from gevent.lock import BoundedSemaphore
 from msgspec import Struct
 
 from bus import json
-from processor.tools.descendants import adopts_orphans, marked, orphans, send, send_to_group
+from processor.tools.descendants import (
+    adopts_orphans,
+    children,
+    marked,
+    orphans,
+    send,
+    send_to_group,
+)
 
 MARK = "WEIR_TOOL_PROCESS"
 _KILL_S = 3.0
@@ -117,7 +124,8 @@ class ToolProcesses:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._running = set[int]()
+        # Children that exist before any tool has run belong to the script that started weir.
+        self._known = children()
         self._starting = BoundedSemaphore(1)
 
     @contextlib.contextmanager
@@ -139,7 +147,7 @@ class ToolProcesses:
             try:
                 status = process.end(program.stop_s)
             finally:
-                self._running.discard(process.id)
+                self._known.discard(process.id)
                 if status != 0:
                     self._kill_rest(process, f"{MARK}={mark}")
 
@@ -147,7 +155,7 @@ class ToolProcesses:
         # -I and -S isolate the program: PYTHONPATH and site packages do not affect what it
         # imports.
         flags = ["-I"] if program.has_packages else ["-I", "-S"]
-        # Until its id is in `_running`, `_kill_rest` would take the new process for an orphan.
+        # Until its id is in `_known`, `_kill_rest` would take the new process for an orphan.
         with self._starting:
             process = subprocess.Popen(
                 [sys.executable, *flags, os.path.join(_FOLDER, program.file)],
@@ -159,7 +167,7 @@ class ToolProcesses:
                 start_new_session=True,
                 cwd="/",
             )
-            self._running.add(process.pid)
+            self._known.add(process.pid)
         return ToolProcess(process)
 
     def _kill_rest(self, process: ToolProcess, mark: str) -> None:
@@ -177,4 +185,4 @@ class ToolProcesses:
         if not adopts_orphans():
             return marked(mark)
         with self._starting:
-            return [*marked(mark), *orphans(self._running)]
+            return [*marked(mark), *orphans(self._known)]
