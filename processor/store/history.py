@@ -58,10 +58,11 @@ _COST = (
     )
     + " ELSE length(p.json) END"
 )
+_MOST_FILE = 8 * 1024 * 1024
 # What `load` reads: the JSON of a part, and the images of a tool call that are in the spool.
 _SIZE = (
     "length(p.json) + CASE WHEN p.type = 'tool' AND instr(CAST(p.json AS TEXT), '\"outputID\"') "
-    "THEN ifnull((SELECT sum(json_extract(value, '$.size')) FROM "
+    f"THEN ifnull((SELECT sum(min(max(json_extract(value, '$.size'), 0), {_MOST_FILE})) FROM "
     "json_each(CAST(p.json AS TEXT), '$.state.attachments')), 0) * 4 / 3 ELSE 0 END"
 )
 _LEAST_RESULT = 500  # so many bytes of each result are kept, even if the prompt alone does not fit

@@ -22,6 +22,7 @@ MOST_INPUT_BYTES = 512 * 1024
 """The most bytes of JSON of a call's arguments in its part."""
 MOST_URL = 1024 * 1024
 """The most characters of the URL of an attachment, which may contain an image, in a part."""
+_MOST_BYTES = 8 * 1024 * 1024  # no tool returns a longer file
 _TEXT_LENGTHS = (16 * 1024, 1024, 128)
 _DATA_URL = re.compile(r"data:([^;,]*);base64,")
 
@@ -63,8 +64,9 @@ def whole_url(attachment: dict[str, Any], spool: Spool, session: str) -> str | N
 
     Return None for another attachment, and if the file does not exist any more.
     """
+    # Check each value: clients can set the attachments of a part to any value.
     name, size, mime = (attachment.get(key) for key in ("outputID", "size", "mime"))
-    if not isinstance(name, str) or not isinstance(size, int):
+    if not isinstance(name, str) or not isinstance(size, int) or not 0 < size <= _MOST_BYTES:
         return None
     data = spool.read(session, name, 0, size)
     return None if data is None else f"data:{mime};base64,{base64.b64encode(data).decode()}"
@@ -79,7 +81,7 @@ def _saved(attachment: dict[str, Any], spool: Spool, session: str) -> dict[str, 
     with contextlib.suppress(OSError, ValueError):
         data = base64.b64decode(url[head.end() :], validate=True)
         file = spool.keep(session, data)
-        if len(data) <= file.most:
+        if len(data) <= min(file.most, _MOST_BYTES):
             return {**attachment, **file.pointer("output"), "url": file.url, "size": len(data)}
     return attachment
 

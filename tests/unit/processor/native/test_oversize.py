@@ -11,7 +11,7 @@ import pytest
 
 from processor.store import history
 from processor.tools.builtin import bounded
-from processor.tools.oversize import MOST_INPUT_BYTES, MOST_URL
+from processor.tools.oversize import MOST_INPUT_BYTES, MOST_URL, whole_url
 from processor.tools.tool import Call, Outcome, Tool
 from tests.unit.processor.native.scripted import DONE, Scripted, Turned, calls, tool
 from tests.unit.processor.rig import Rig
@@ -139,3 +139,24 @@ def test_the_memory_of_images_in_the_spool_is_counted(rig: Rig) -> None:
     found = rig.database.call(history.window, turn.session, turn.prompt, 100_000)
     assert found.size > len(data) * 4 / 3
     assert found.cost < 100_000
+    before = 4_000_000
+    for size in (10**15, -(10**15)):
+        change = (f'"size":{before}', f'"size":{size}')
+        rig.database.call(
+            lambda db, change=change: db.execute(
+                "UPDATE part SET json = CAST(replace(CAST(json AS TEXT), ?, ?) AS BLOB)", change
+            )
+        )
+        before = size
+        changed = rig.database.call(history.window, turn.session, turn.prompt, 100_000)
+        assert 0 < changed.size < 12_000_000
+
+
+@pytest.mark.parametrize("size", [-1, 0, 10**12, "5", None])
+def test_an_attachment_that_a_client_has_changed_loads_no_file(rig: Rig, size: Any) -> None:
+    file = rig.services.outputs.keep("ses_1", b"hello")
+    attachment = {"mime": "image/png", "outputID": file.id, "size": size}
+    assert whole_url(attachment, rig.services.outputs, "ses_1") is None
+    kept = {**attachment, "size": 5}
+    assert whole_url(kept, rig.services.outputs, "ses_1") == "data:image/png;base64,aGVsbG8="
+    assert whole_url({**kept, "outputID": ["x"]}, rig.services.outputs, "ses_1") is None
