@@ -69,6 +69,8 @@ class Boundary:
             raise _not_granted(f"{request.method} {request.path[:_SHOWN]}")
         if not is_plain(request.path) or b"#" in request.target:
             raise _not_granted(f"the spelling of the path {request.path[:_SHOWN]!r}")
+        if len(values(request.headers, _HEADER)) > 1:
+            raise _not_granted("x-opencode-directory, which the request has more than once,")
         named = list(_folders(request))
         if place is Place.STREAM:
             self._check_stream(named, scope)

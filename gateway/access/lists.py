@@ -1,13 +1,18 @@
 """Filters the lists of an upstream, which may have items outside of a principal's scope.
 
-An item is left out unless it names a folder or a session that is in the scope.
+1. An item is left out unless it names a folder or a session that is in the scope.
+2. The upstream limits a list of sessions before weir filters it, so the number of the items that
+   are left would show how many sessions outside of the scope a search has found. So weir asks for
+   `_MOST_SESSIONS`, and limits the list itself.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -17,7 +22,11 @@ from gateway.relay.scope import Scope
 
 FolderOf = Callable[[str], str | None]
 Asked = Callable[[str, list[Header]], tuple[int, bytes]]
-_DIRECTORY = b"x-opencode-directory"
+_DIRECTORY, _LIMIT = b"x-opencode-directory", "limit"
+_NUMBER = re.compile("[1-9][0-9]{0,8}")
+_MOST_SESSIONS = 2000
+_SESSIONS_AT_ONCE = 100
+"""How many sessions an opencode lists if a request has no limit."""
 
 
 class UpstreamLists:
@@ -40,17 +49,30 @@ class UpstreamLists:
             Refusal: the upstream does not answer with a list.
         """
         named = [header for header in headers if header[0].lower() == _DIRECTORY]
+        target, most = _unlimited(target)
         status, body = self._ask(target, named)
         if status != HTTPStatus.OK:
             words = f"the upstream answers {status} to {target.partition('?')[0]}"
             raise Refusal(status if status < 500 else 502, words)
         try:
-            return kept(body, scope, self._folder_of)
+            return kept(body, scope, self._folder_of, most)
         except ValueError as error:
             raise Refusal(502, f"the upstream's list cannot be read: {error}") from error
 
 
-def kept(body: bytes, scope: Scope, folder_of: FolderOf) -> bytes:
+def _unlimited(target: str) -> tuple[str, int | None]:
+    """Return the target without its limit, if it is a list of sessions, and the limit."""
+    path, _, query = target.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    limits = [value for name, value in pairs if name == _LIMIT and value]
+    if path.rstrip("/").lower() != "/session" or not all(map(_NUMBER.fullmatch, limits)):
+        return target, None
+    others = [pair for pair in pairs if pair[0] != _LIMIT]
+    most = min(map(int, limits), default=_SESSIONS_AT_ONCE)
+    return f"{path}?{urlencode([*others, (_LIMIT, str(_MOST_SESSIONS))])}", most
+
+
+def kept(body: bytes, scope: Scope, folder_of: FolderOf, most: int | None = None) -> bytes:
     """Return a JSON list or object without the items that are not in a scope.
 
     Args:
@@ -58,6 +80,7 @@ def kept(body: bytes, scope: Scope, folder_of: FolderOf) -> bytes:
             session ids.
         scope: the folders and sessions that the principal may see.
         folder_of: returns the folder of a session; None if the session does not exist.
+        most: how many items of a list are returned; None: all.
 
     Raises:
         ValueError: the body is neither a JSON list nor a JSON object.
@@ -73,7 +96,8 @@ def kept(body: bytes, scope: Scope, folder_of: FolderOf) -> bytes:
         return msgspec.json.encode(inside)
     if not isinstance(found, list):
         raise ValueError("neither a list nor an object")
-    return msgspec.json.encode([one for one in found if _is_inside(one, scope, folder_of)])
+    inner = [one for one in found if _is_inside(one, scope, folder_of)]
+    return msgspec.json.encode(inner[:most])
 
 
 def _is_inside(item: Any, scope: Scope, folder_of: FolderOf) -> bool:

@@ -52,6 +52,14 @@ def test_a_link_in_a_folder_of_the_scope_does_not_lead_out_of_it(method, path):
         check(method, path, "X-Opencode-Directory: %2Fin%2Flink")
 
 
+@pytest.mark.parametrize("path", ["/vcs", "/session/ses_in", "/session", "/event", "/api/session"])
+def test_a_folder_header_that_is_there_twice_is_refused(path):
+    """Servers join both values: two granted folders would name a third one."""
+    twice = "X-Opencode-Directory: /in", "x-opencode-directory: /../in"
+    with pytest.raises(Refusal, match="more than once"):
+        check("GET", f"{path}?directory=/in", *twice)
+
+
 @pytest.mark.parametrize(
     ("query", "search", "listing"),
     [
