@@ -3,7 +3,7 @@
 import http.client
 import json
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 
@@ -13,6 +13,7 @@ from gateway.access.token_file import TokenFile
 from gateway.own_routes import own_route
 from tests.blackbox.proxied import header, headers_of, proxied
 from tests.processes import DEADLINE_S
+from tests.sse_client import SseClient
 
 IN, OUT = "/srv/inside", "/srv/outside"
 FOLDERS = {"ses_in": IN, "ses_out": OUT}
@@ -277,3 +278,43 @@ def test_a_revoked_token_reaches_nothing(weir):
     with running.client() as client:
         client.get("/session", f"Authorization: Bearer {tokens['old']}", "Sec-Fetch-Mode: cors")
         assert header(client.head(), "WWW-Authenticate") == ['Bearer realm="weir"']
+
+
+def say(weir, session, title):
+    """Publish a change of a session, as the processor does for an upstream."""
+    folder = FOLDERS[session]
+    info = {"id": session, "directory": folder, "title": title, "version": "1", "projectID": "p"}
+    info |= {"time": {"created": 1, "updated": 1}}
+    event = {"id": title, "type": "session.updated", "properties": {"info": info}}
+    weir[0].gateway.source.publish([event], folder)
+
+
+def stream(weir, who, target):
+    """Open a stream, once the gateway can say whose folder a session has."""
+    running, tokens = weir
+    return SseClient(running.url + target, {"Authorization": f"Bearer {tokens[who]}"})
+
+
+@pytest.mark.parametrize("kind", ["live", "resumed", "snapshot"])
+@pytest.mark.parametrize("target", ["/global/event?", f"/event?directory={IN}&"])
+@pytest.mark.parametrize("who", ["reader", "session"])
+def test_a_stream_before_an_upstream_has_what_is_granted_and_nothing_else(weir, who, target, kind):
+    """Resumed with an id of a principal that may see everything, and with an id of no server."""
+    since = {"live": "now", "snapshot": "0123456789abcdef:5"}.get(kind, "")
+    if kind == "resumed":
+        with stream(weir, "read-all", "/global/event?since=now") as whole:
+            say(weir, "ses_out", "outside-word before")
+            events = iter(whole.next, None)
+            since = next(event.id for event in events if b"outside-word before" in event.data)
+    say(weir, "ses_out", "outside-word missed")
+    say(weir, "ses_in", "inside-word missed")
+    with stream(weir, who, f"{target}since={quote(since)}") as own:
+        assert own.status == 200
+        own.next()  # server.connected: events from here on are sent
+        say(weir, "ses_out", "outside-word after")
+        say(weir, "ses_in", "inside-word last")
+        said = json.dumps(own.until(lambda event: "inside-word last" in json.dumps(event)))
+    assert "outside" not in said
+    assert "ses_out" not in said
+    if kind != "live":
+        assert "inside-word" in said
