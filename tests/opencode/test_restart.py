@@ -13,8 +13,9 @@ from tests.opencode.collector import Collector
 from tests.opencode.install import OLD_VERSION, VERSION
 from tests.opencode.relay import readiness, weir_before
 from tests.opencode.scenarios import PLAIN
-from tests.opencode.views import agreed, seen, text_of
+from tests.opencode.views import agreed, text_of
 from tests.processes import ROOT, wait_until
+from tests.reference import State
 from tests.sse_client import SseClient
 
 pytestmark = pytest.mark.timeout(900)
@@ -112,11 +113,13 @@ def test_weir_says_so_while_opencode_is_gone(up, gap):
 @BOTH
 def test_text_is_at_every_moment_a_beginning_of_what_was_said(api, gap):
     agreed(api, gap.one.events, gap.session)
-    events = list(gap.one.events)
-    for end in range(1, len(events) + 1):
-        if events[end - 1]["type"].startswith("message.part"):
-            text = text_of(seen(events[:end], [gap.session])[gap.session]["messages"])
-            assert numbers(text) == list(range(len(numbers(text))))
+    state, longest = State(), ""
+    for event in list(gap.one.events):
+        state.apply(event)
+        text = text_of(state.messages_of(gap.session))
+        shorter, longest = sorted((text, longest), key=len)
+        assert longest.startswith(shorter)
+    assert numbers(longest) == list(range(len(numbers(longest))))
 
 
 def numbers(text):

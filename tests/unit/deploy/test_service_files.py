@@ -8,7 +8,7 @@ import pytest
 
 from deploy import up
 from deploy.files import Installation, texts
-from tests.processes import ROOT
+from tests.processes import DEADLINE_S, ROOT
 from tests.unit.deploy.container import service
 
 UNIT = ROOT / "deploy" / "weir.service"
@@ -54,7 +54,10 @@ def test_systemd_takes_the_unit(tmp_path, folder):
     unit = tmp_path / UNIT.name
     unit.write_text(texts(Installation("1.0", command))[UNIT.name])
     verified = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, timeout=30
+        ["systemd-analyze", "verify", "--man=no", unit],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
     )
     assert [line for line in verified.stderr.splitlines() if UNIT.name in line] == []
     assert verified.returncode == 0, verified.stderr

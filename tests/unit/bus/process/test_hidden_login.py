@@ -48,7 +48,7 @@ def test_no_list_of_processes_shows_it(tmp_path, flags):
     code = (
         "import os, sys, time; from bus.process import entry\n"
         "def command(words):\n"
-        "    print(os.environ['OPENCODE_SERVER_PASSWORD'], words, flush=True); time.sleep(60)\n"
+        "    print(os.environ['OPENCODE_SERVER_PASSWORD'], words, flush=True); time.sleep(600)\n"
         "sys.exit(entry.run('weir x', command, sys.argv[1:]))"
     )
     with running("-c", code, *flags, "--x", log=tmp_path / "log") as process:
@@ -62,7 +62,7 @@ def test_a_login_in_a_url_that_does_not_count_is_hidden_as_well(tmp_path):
     code = (
         "import os, sys, time; from bus.process import entry\n"
         "def command(words):\n"
-        "    print('OPENCODE_SERVER_PASSWORD' in os.environ, words, flush=True); time.sleep(60)\n"
+        "    print('OPENCODE_SERVER_PASSWORD' in os.environ, words, flush=True); time.sleep(600)\n"
         "sys.exit(entry.run('weir x', command, sys.argv[1:]))"
     )
     words = ["--url", URL, "--url", "http://other"]

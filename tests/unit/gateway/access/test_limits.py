@@ -11,6 +11,7 @@ from tests.fakes.open_access import open_access
 from tests.unit.gateway.access.requests import request
 
 ANNA, BERT = everything("anna"), everything("bert")
+RULES = Rules(False)
 
 
 class Clock:
@@ -36,11 +37,11 @@ class Stage:
 
     def prompts(self, principal, session: str, below: str = "message", method="POST") -> None:
         one = request(method, f"/session/{session}/{below}")
-        self.limits.begin_turn(one, Rules(False).of(method, one.path), principal)
+        self.limits.begin_turn(one, RULES.of(method, one.path), principal)
 
     def opens(self, principal, path: str = "/event") -> None:
         one = request("GET", path)
-        self.limits.take(one, Rules(False).of("GET", path), principal)
+        self.limits.take(one, RULES.of("GET", path), principal)
 
 
 def refusal_of(call, *args) -> Refusal:

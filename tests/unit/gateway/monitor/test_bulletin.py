@@ -164,14 +164,15 @@ def test_readers_with_enormous_filters_are_told_in_bounds_or_left_out():
 
 
 def test_a_source_is_told_with_its_age_and_its_gaps():
-    heard = SourceState("e1", 7, time.monotonic() - 5, gaps=2, repaired=30, lost=1)
+    began = time.monotonic()
+    heard = SourceState("e1", 7, began - 5, gaps=2, repaired=30, lost=1)
     board = Scoreboard(1)
     bulletin, _ = worker(board, ears=Ears(s1=heard))
     bulletin.post()
     [source] = bulletin.workers()[0].status.sources
     assert (source.source, source.epoch, source.seq) == ("s1", "e1", 7)
     assert (source.gaps, source.repaired, source.lost) == (2, 30, 1)
-    assert 5 <= source.heartbeat_age_s < 15
+    assert 5 <= source.heartbeat_age_s <= 5.001 + time.monotonic() - began
     assert bulletin.counted().sources == {"s1": SourceCounts(gaps=2, repaired=30, lost=1)}
     successor, _ = worker(board, ears=Ears(s1=heard, s2=SourceState("e", 1, 0.0, restarts=1)))
     successor.post()
@@ -183,12 +184,13 @@ def test_a_source_is_told_with_its_age_and_its_gaps():
 
 def test_a_reader_that_cannot_write_is_told_as_stalled():
     bulletin, readers = worker(Scoreboard(1))
+    began = time.monotonic()
     readers.open(GLOBAL).stalled_s = 3.0
     readers.open(GLOBAL)
     bulletin.post()
     stalled = sorted(row.stalled_s for row in bulletin.workers()[0].status.laggards)
     assert stalled[0] == 0.0
-    assert 3 <= stalled[1] < 13
+    assert 3 <= stalled[1] <= 3.001 + time.monotonic() - began
 
 
 def test_lag_is_in_events_bytes_and_time_and_tells_who_fell_off():

@@ -8,8 +8,9 @@ from gevent.queue import Queue
 from urllib3.exceptions import ProtocolError
 
 from processor.engines.body import ModelResponse
+from tests.processes import DEADLINE_S
 
-SOON_S, LATE_S = 5.0, 0.01
+SOON_S, LATE_S = DEADLINE_S, 0.01
 
 
 class Response:

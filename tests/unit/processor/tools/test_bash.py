@@ -6,7 +6,7 @@ import pytest
 
 from processor.tools import clip
 from processor.tools.tool import CallRefused, ToolFailed, TurnAborted
-from tests.processes import DEADLINE_S, wait_until
+from tests.processes import DEADLINE_S, at_best, wait_until
 from tests.unit.processor.tools.conftest import weirs_tools
 
 
@@ -63,9 +63,15 @@ def test_long_output_keeps_its_two_ends_and_is_whole_in_the_spool(run, call, spo
 
 def test_200_mb_of_output_cost_the_processor_nothing(run, call):
     run("bash", command="seq 20000")
-    before = rss_kib()
-    outcome = run("bash", command="yes 0123456789abcdef | head -c 200000000")
-    assert rss_kib() - before < 4 * 1024
+    outcomes = []
+
+    def grown_kib():
+        before = rss_kib()
+        outcomes.append(run("bash", command="yes 0123456789abcdef | head -c 200000000"))
+        return rss_kib() - before
+
+    assert at_best(grown_kib, 4 * 1024, 3) < 4 * 1024
+    outcome = outcomes[-1]
     assert os.path.getsize(outcome.metadata["outputPath"]) == 200_000_000
     assert max(map(len, call.shown)) <= clip.SHOWN_CHARACTERS
 
@@ -79,9 +85,13 @@ def test_output_past_its_room_in_the_spool_is_left_out_and_the_model_is_told(run
 
 
 def test_a_timeout_ends_the_command(run):
-    outcome = run("bash", command="echo before; sleep 600", timeout=300)
+    # On a busy machine the command may not have begun within the shorter ones.
+    for timeout in (300, 3_000, 30_000):
+        outcome = run("bash", command="echo before; sleep 600", timeout=timeout)
+        assert f"timeout of {timeout} ms" in outcome.output
+        if outcome.output.startswith("before\n"):
+            break
     assert outcome.output.startswith("before\n")
-    assert "timeout of 300 ms" in outcome.output
 
 
 DAEMON = """

@@ -2,14 +2,17 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import gevent
 import pytest
+from msgspec.structs import replace
 
 from bus.mcp import LocalServer, RemoteServer
 from bus.process.flags import BadFlag
 from processor.tools import descendants
 from processor.tools.builtin import bounded
+from processor.tools.mcp import server
 from processor.tools.mcp.config import servers_in
 from processor.tools.mcp.servers import McpServers, UnknownServer, tool_name
 from processor.tools.process import MARK, ToolProcesses
@@ -19,12 +22,13 @@ from tests.processes import DEADLINE_S, ROOT, wait_until
 FAKE = [sys.executable, str(ROOT / "tests" / "fakes" / "mcp_server.py")]
 PROCESSES = ToolProcesses({"PATH": os.environ["PATH"]})
 
-pytest.importorskip("mcp")
+# The program that connects to a server imports the package. This process does not: it takes long.
+pytestmark = pytest.mark.skipif(find_spec("mcp") is None, reason="mcp is not installed")
 
 
 @pytest.fixture(scope="module")
 def servers():
-    local = LocalServer(command=FAKE, timeout=2000)
+    local = LocalServer(command=FAKE, timeout=int(DEADLINE_S * 1000))
     servers = McpServers(
         {"fake": local, "off": LocalServer(command=["x"], enabled=False)}, PROCESSES
     )
@@ -89,10 +93,14 @@ def test_a_server_that_dies_is_an_error_and_is_started_again(servers, call):
     assert ready(servers)["fake_echo"].run({"text": "again"}, call).output == "again"
 
 
-def test_a_call_without_an_answer_ends_and_the_server_goes_on(servers, call):
+def test_a_call_without_an_answer_ends_and_the_server_goes_on(servers, call, monkeypatch):
     tools = ready(servers)
-    with pytest.raises(ToolFailed, match=r"^MCP server fake: .*no answer within 2 s"):
-        tools["fake_wait"].run({}, call)
+    [fake] = [one for one in servers._servers.values() if one.name == "fake"]
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "LATER_S", DEADLINE_S)
+        patch.setattr(fake, "config", replace(fake.config, timeout=500))
+        with pytest.raises(ToolFailed, match=r"^MCP server fake: .*no answer within 0\.5 s"):
+            tools["fake_wait"].run({}, call)
     assert tools["fake_echo"].run({"text": "alive"}, call).output == "alive"
 
 

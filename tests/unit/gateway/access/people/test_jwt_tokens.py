@@ -26,7 +26,6 @@ from tests.unit.gateway.access.people.issuer import (
     token,
 )
 
-KEY, OTHER = rsa_key("k1"), rsa_key("k2")
 READ_ALL = (StoredGrant("read"),)
 
 
@@ -35,7 +34,7 @@ def served(monkeypatch):
     """The keys that the issuer serves, and how often it was asked."""
     monkeypatch.setattr("gateway.access.people.issuer_keys.WAIT_S", 0.05)
     monkeypatch.setattr("jwt.api_jwt.datetime", FixedClock)
-    return {"data": jwks(jwk_of(KEY, "k1")), "asked": 0, "status": 200}
+    return {"data": jwks(jwk_of(rsa_key("k1"), "k1")), "asked": 0, "status": 200}
 
 
 class FixedClock:
@@ -68,15 +67,15 @@ def tokens_of(tmp_path, served, **more) -> JwtTokens:
 
 def test_a_token_is_the_person_with_the_grants_of_the_file(tmp_path, served):
     jwts = tokens_of(tmp_path, served)
-    found = jwts.principal(token(KEY))
+    found = jwts.principal(token(rsa_key("k1")))
     assert (found.name, found.expires) == ("alice", NOW + 660)
     assert found.may(Action.READ)
     assert not found.may(Action.WRITE)
-    assert jwts.principal(token(KEY, groups=["dev"])).may(Action.ADMIN)
-    assert jwts.principal(token(KEY, groups="dev")).may(Action.ADMIN)
-    assert jwts.principal(token(KEY, sub="bob")).grants == ()
-    assert jwts.principal(token(KEY, aud=["other", AUDIENCE])).name == "alice"
-    assert jwts.principal(token(KEY, kid=None)).name == "alice"
+    assert jwts.principal(token(rsa_key("k1"), groups=["dev"])).may(Action.ADMIN)
+    assert jwts.principal(token(rsa_key("k1"), groups="dev")).may(Action.ADMIN)
+    assert jwts.principal(token(rsa_key("k1"), sub="bob")).grants == ()
+    assert jwts.principal(token(rsa_key("k1"), aud=["other", AUDIENCE])).name == "alice"
+    assert jwts.principal(token(rsa_key("k1"), kid=None)).name == "alice"
 
 
 @pytest.mark.parametrize("kind", ["ES256", "ES384", "ES512", "EdDSA"])
@@ -88,13 +87,13 @@ def test_other_kinds_of_keys_count(tmp_path, served, kind):
 
 def test_grants_in_a_claim_count_only_if_the_file_says_so(tmp_path, served):
     given = [{"action": "write", "directories": ["/srv/a/**"]}]
-    said = token(KEY, sub="bob", weir=given)
+    said = token(rsa_key("k1"), sub="bob", weir=given)
     assert tokens_of(tmp_path, served).principal(said).grants == ()
     scope = tokens_of(tmp_path, served, grants="weir").principal(said).scope(Action.WRITE)
     assert scope.directories == ("/srv/a/**",)
     for wrong in ("admin", [{"action": "all"}], [{"action": "read", "directories": ["a"]}]):
         with pytest.raises(BadJwt, match="weir"):
-            tokens_of(tmp_path, served, grants="weir").principal(token(KEY, weir=wrong))
+            tokens_of(tmp_path, served, grants="weir").principal(token(rsa_key("k1"), weir=wrong))
 
 
 WRONG = {
@@ -119,13 +118,13 @@ WRONG = {
 def test_wrong_claims_are_refused_with_the_reason(tmp_path, served, case):
     more, words = WRONG[case]
     with pytest.raises(BadJwt, match=words):
-        tokens_of(tmp_path, served).principal(token(KEY, **more))
+        tokens_of(tmp_path, served).principal(token(rsa_key("k1"), **more))
 
 
 def test_the_clock_of_the_issuer_may_differ_a_little(tmp_path, served):
     jwts = tokens_of(tmp_path, served)
-    assert jwts.principal(token(KEY, exp=NOW - 59)).name == "alice"
-    assert jwts.principal(token(KEY, nbf=NOW + 59, iat=NOW + 59)).name == "alice"
+    assert jwts.principal(token(rsa_key("k1"), exp=NOW - 59)).name == "alice"
+    assert jwts.principal(token(rsa_key("k1"), nbf=NOW + 59, iat=NOW + 59)).name == "alice"
 
 
 def test_no_algorithm_is_taken_that_the_key_does_not_have(tmp_path, served):
@@ -134,26 +133,26 @@ def test_no_algorithm_is_taken_that_the_key_does_not_have(tmp_path, served):
         for kid in ({"kid": "k1"}, {}):
             with pytest.raises(BadJwt):
                 jwts.principal(forged({"alg": algorithm, "typ": "JWT", **kid}, claims()))
-    for secret in (*public_forms(KEY), b""):
+    for secret in (*public_forms(rsa_key("k1")), b""):
         with pytest.raises(BadJwt):
             jwts.principal(forged({"alg": "HS256", "kid": "k1"}, claims(), secret))
 
 
 def test_a_key_with_a_stated_algorithm_takes_no_other(tmp_path, served):
-    served["data"] = jwks(jwk_of(KEY, "k1", alg="PS256"))
+    served["data"] = jwks(jwk_of(rsa_key("k1"), "k1", alg="PS256"))
     jwts = tokens_of(tmp_path, served)
-    assert jwts.principal(token(KEY, algorithm="PS256")).name == "alice"
+    assert jwts.principal(token(rsa_key("k1"), algorithm="PS256")).name == "alice"
     with pytest.raises(BadJwt, match="key"):
-        jwts.principal(token(KEY))
+        jwts.principal(token(rsa_key("k1")))
 
 
 @pytest.mark.parametrize(
     "key",
     [
         {"kty": "oct", "kid": "k1", "k": "c2VjcmV0"},
-        jwk_of(KEY, "k1", use="enc"),
-        jwk_of(KEY, "k1", key_ops=["encrypt"]),
-        jwk_of(KEY, "k1", d="AQAB"),
+        jwk_of(rsa_key("k1"), "k1", use="enc"),
+        jwk_of(rsa_key("k1"), "k1", key_ops=["encrypt"]),
+        jwk_of(rsa_key("k1"), "k1", d="AQAB"),
         jwk_of(rsa_key("weak", 1024), "k1"),
         {"kty": "RSA", "kid": "k1"},
         {"kty": "EC", "crv": "secp256k1", "kid": "k1"},
@@ -161,11 +160,11 @@ def test_a_key_with_a_stated_algorithm_takes_no_other(tmp_path, served):
     ],
 )
 def test_a_key_that_is_not_for_signatures_is_left_out(tmp_path, served, key):
-    served["data"] = jwks(key, jwk_of(KEY, "k9"))
+    served["data"] = jwks(key, jwk_of(rsa_key("k1"), "k9"))
     jwts = tokens_of(tmp_path, served)
-    assert jwts.principal(token(KEY, "k9")).name == "alice"
+    assert jwts.principal(token(rsa_key("k1"), "k9")).name == "alice"
     with pytest.raises(BadJwt, match="key"):
-        jwts.principal(token(KEY))
+        jwts.principal(token(rsa_key("k1")))
 
 
 @pytest.mark.parametrize(
@@ -178,11 +177,11 @@ def test_a_key_that_is_not_for_signatures_is_left_out(tmp_path, served, key):
 )
 def test_a_header_that_weir_does_not_know_is_refused(tmp_path, served, header):
     with pytest.raises(BadJwt):
-        tokens_of(tmp_path, served).principal(token(KEY, header=header))
+        tokens_of(tmp_path, served).principal(token(rsa_key("k1"), header=header))
 
 
 def test_a_key_in_the_header_is_never_used(tmp_path, served):
-    own = OTHER
+    own = rsa_key("k2")
     for header in (
         {"jwk": jwk_of(own, "k1")},
         {"jku": "https://evil.example/keys"},
@@ -202,7 +201,7 @@ def test_what_is_no_jwt_is_refused(tmp_path, served, text):
 
 
 def test_characters_that_no_jwt_has_are_refused_and_take_no_place(tmp_path, served):
-    jwts, good = tokens_of(tmp_path, served), token(KEY)
+    jwts, good = tokens_of(tmp_path, served), token(rsa_key("k1"))
     assert jwts.principal(good)
     for changed in (good + "!", good[:9] + "*" + good[9:], good + "=", good + "\n", good + "é"):
         with pytest.raises(BadJwt):
@@ -212,7 +211,7 @@ def test_characters_that_no_jwt_has_are_refused_and_take_no_place(tmp_path, serv
 
 
 def test_a_changed_character_anywhere_is_refused(tmp_path, served):
-    jwts, good = tokens_of(tmp_path, served), token(KEY)
+    jwts, good = tokens_of(tmp_path, served), token(rsa_key("k1"))
     for at in range(0, len(good), 7):
         changed = good[:at] + ("A" if good[at] != "A" else "B") + good[at + 1 :]
         with pytest.raises(BadJwt):
@@ -224,9 +223,9 @@ def test_a_new_key_counts_after_one_fetch_and_made_up_ids_ask_for_no_more(
 ):
     monkeypatch.setattr("gateway.access.people.issuer_keys.SOONEST_S", 0.0)
     monkeypatch.setattr("gateway.access.people.issuer_keys.WAIT_S", 60.0)
-    jwts, new = tokens_of(tmp_path, served), OTHER
+    jwts, new = tokens_of(tmp_path, served), rsa_key("k2")
     fetching = [gevent.spawn(loop) for loop in jwts.loops()]
-    served["data"] = jwks(jwk_of(KEY, "k1"), jwk_of(new, "k2"))
+    served["data"] = jwks(jwk_of(rsa_key("k1"), "k1"), jwk_of(new, "k2"))
     try:
         assert jwts.principal(token(new, "k2")).name == "alice"
         monkeypatch.setattr("gateway.access.people.issuer_keys.SOONEST_S", 3600.0)
@@ -254,18 +253,18 @@ def test_an_issuer_that_hangs_holds_up_no_token_whose_key_is_known(tmp_path, ser
         asked.wait()
         with gevent.Timeout(60):
             for number in range(10):
-                assert jwts.principal(token(KEY, jti=str(number)))
+                assert jwts.principal(token(rsa_key("k1"), jti=str(number)))
             with pytest.raises(BadJwt, match="no key"):
-                jwts.principal(token(OTHER, "k2"))
+                jwts.principal(token(rsa_key("k2"), "k2"))
     finally:
         fetching.kill()
 
 
 def test_a_key_that_is_withdrawn_counts_no_more(tmp_path, served):
     jwts = tokens_of(tmp_path, served)
-    good = token(KEY)
+    good = token(rsa_key("k1"))
     assert jwts.principal(good)
-    served["data"] = jwks(jwk_of(OTHER, "k2"))
+    served["data"] = jwks(jwk_of(rsa_key("k2"), "k2"))
     jwts._keys[NAME].fetch()
     with pytest.raises(BadJwt, match="no key"):
         jwts.principal(good)
@@ -278,10 +277,10 @@ def test_an_issuer_that_fails_leaves_known_keys_and_is_a_503_before_there_are_an
     served["status"] = 500
     for _ in range(3):
         jwts._keys[NAME].fetch()
-    assert jwts.principal(token(KEY))
+    assert jwts.principal(token(rsa_key("k1")))
     assert len([one for one in caplog.records if "cannot be fetched" in one.message]) == 1
     cold = tokens_of(tmp_path, served)
     with pytest.raises(Refusal) as refused:
-        cold.principal(token(KEY))
+        cold.principal(token(rsa_key("k1")))
     assert refused.value.status == 503
     assert dict(refused.value.headers)["Retry-After"]
