@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 _WORKERS_A_PROCESSOR = 3
@@ -36,8 +36,9 @@ _OWN = ("bench",)
 
 # How long an example takes says only how busy the machine is. Each run has the same examples;
 # `--hypothesis-profile explore` looks for others.
-settings.register_profile("weir", deadline=None, max_examples=50, derandomize=True)
-settings.register_profile("explore", deadline=None, max_examples=1000)
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("weir", _UNHURRIED, max_examples=50, derandomize=True)
+settings.register_profile("explore", _UNHURRIED, max_examples=1000)
 
 # A folder that a group may write into is refused; some users make theirs so.
 os.umask(0o022)

@@ -92,11 +92,12 @@ def test_a_token_limit_is_a_normal_finish(model: Processor) -> None:
 
 def test_many_sessions_work_at_once(model: Processor) -> None:
     sessions = [model.session() for _ in range(20)]
-    start = time.monotonic()
-    prompts = [model.prompt(session, "rate 20 60") for session in sessions]
+    prompts = [model.prompt(session, "hang 3") for session in sessions]
+    for session in sessions:  # none of them ends by itself
+        model.until_deltas(session, 3)
     for session, prompt in zip(sessions, prompts, strict=True):
-        assert model.wait(session, prompt)["info"]["finish"] == "stop"
-    assert time.monotonic() - start < 50, "20 turns of 3 s each ran one after another"
+        assert model.ask(Abort(session)) is True
+        assert len(model.wait(session, prompt)["parts"][-1]["text"]) > 0
 
 
 def test_a_second_prompt_waits_for_the_first(model: Processor, provider: Provider) -> None:

@@ -84,9 +84,9 @@ def pair(contexts):
 
 
 @settings(
-    deadline=None,
     max_examples=25,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # it connects anew each time
+    # It connects anew each time.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     pieces=st.lists(st.integers(1, 3 * RECORD_BYTES), min_size=1, max_size=8),

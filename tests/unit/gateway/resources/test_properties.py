@@ -3,7 +3,7 @@
 import json
 
 from falcon.testing import TestClient
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bus.commands import Prompt
@@ -60,7 +60,6 @@ prompts = st.builds(
 bodies = st.binary(max_size=200) | (objects | prompts).map(json.dumps).map(str.encode)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(route=st.sampled_from(BODIES_OF), body=bodies, content_type=st.none() | st.just("a/b"))
 @example(route=BODIES_OF[0], body=b'{"metadata":{"a":1e999}}', content_type=None)
 @example(route=BODIES_OF[0], body=b'{"metadata":{"a":-99999999999999999999}}', content_type=None)
@@ -75,7 +74,6 @@ def test_any_body_gets_json_and_never_a_500(route, body, content_type):
         json.loads(result.content)
 
 
-@settings(deadline=None)
 @given(
     parameter=st.sampled_from(["directory", "limit", "start", "roots", "before", "scope"]),
     value=st.binary(max_size=30),
