@@ -5,10 +5,10 @@ import json
 import os
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -133,8 +133,8 @@ def test_a_client_that_leaves_during_a_long_request_ends_it_at_the_upstream(weir
         leaving.get("/held")
         assert begun.wait(DEADLINE_S)
         leaving.socket.settimeout(0.1)
-        with pytest.raises((TimeoutError, ssl.SSLError)):
-            leaving.socket.unwrap()  # says goodbye, and waits for an answer
+        with suppress(OSError):
+            leaving.socket.unwrap()  # says goodbye, and does not wait for long for an answer
     wait_until(lambda: gone, what="the end at the upstream")
 
 
