@@ -76,7 +76,7 @@ dist: $(READY)
 COMPILE := uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --upgrade
 lock:
 	$(COMPILE) pyproject.toml -o deploy/requirements.lock
-	$(COMPILE) --extra dev --extra jwt --extra mcp -c deploy/requirements.lock pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --extra dev --extra jwt --extra mcp --extra redis -c deploy/requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

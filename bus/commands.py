@@ -289,7 +289,12 @@ class Replay(Struct, tag=True):
 
 
 class SnapshotGet(Struct, tag=True):
-    """Return the current state. Body: a `bus.ledger.snapshot.Snapshot`, not JSON."""
+    """Return the current state. Body: a `bus.ledger.snapshot.Snapshot`, not JSON.
+
+    `source`: of which processor, if the bus has several; None: of any.
+    """
+
+    source: str | None = None
 
 
 class IsOpen(Struct, tag=True):

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from deploy.import_path import keep_start_folder_out
 from deploy.stop_signals import hold_stops
@@ -111,6 +112,20 @@ def _pair(words: Sequence[str]) -> int:
     return pair.main(words)
 
 
+def _gateway(words: Sequence[str]) -> int:
+    from bus.redis.address import is_redis
+    from gateway.settings import BUS
+
+    given = [word.removeprefix("--bus=") for word in words if word.startswith("--bus=")]
+    given += [after for word, after in pairwise(words) if word == "--bus"]
+    if is_redis((given or [os.environ.get(BUS.env, "")])[-1]):
+        hold_stops()
+        from deploy import up
+
+        return up.run(up.read(words, os.environ, runs_turns=False))
+    return _service("gateway")(words)
+
+
 def _service(module: str) -> _Command:
     """Return a subcommand that does the same as ``python -m MODULE``.
 
@@ -135,7 +150,7 @@ _COMMANDS: dict[str, _Command] = {
     "share": _share,
     "pair": _pair,
     "processor": _service("processor"),
-    "gateway": _service("gateway"),
+    "gateway": _gateway,
 }
 
 if __name__ == "__main__":

@@ -26,11 +26,12 @@ from bus.origin import (
 )
 from bus.process import flags, logs
 from bus.process.entry import CannotStart
-from bus.process.flags import BadFlag, Flag
+from bus.process.flags import REQUIRED, BadFlag, Flag
 from bus.process.folder import claimed
 from bus.process.heart import NOTIFY_VARIABLE, Heart, Notifier
 from bus.process.login import Login
 from bus.process.start_folder import home_folder, start_path
+from bus.redis.address import REDIS, REDIS_USERNAME
 from deploy.agent import AGENT
 from deploy.announcement import Announcement, url_of
 from deploy.beats import Beats
@@ -62,6 +63,7 @@ _AFTER_DRAIN_S = 2.5
 _STATE_HELP = (
     "the folder for sessions, notes and watchdog.ndjson; each running `weir up` needs another"
 )
+_BUS_HELP = "the Redis through which processors and gateways on several machines share events"
 _LOCK_NAME = "up.lock"
 _NOTIFY = "notify"
 _TOKEN_BYTES = 32
@@ -71,6 +73,7 @@ _BY_NAME = {flag.name: flag for flag in PROCESSOR_FLAGS}
 _STATE, _SILENCE = _BY_NAME["state"], _BY_NAME["upstream-silence"]
 _MODEL_FLAGS = tuple(flag for flag in PROCESSOR_FLAGS if flag.name.startswith("model"))
 _PROCESSOR = tuple(f for f in PROCESSOR_FLAGS if f.name != "bus" and not f.secret)
+_BRIDGE = (REDIS_USERNAME, LOG_LEVEL)
 _GATEWAY = (_STATE, *GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
 
 
@@ -84,6 +87,7 @@ class UpOptions(Struct, frozen=True):
         limits: the limits for each process.
         values: the values of all flags, by `Flag.key`.
         notify_socket: the socket to which systemd wants reports of this process; empty: none.
+        runs_turns: a processor is started too; False: only what serves HTTP (`weir gateway`).
     """
 
     host: str
@@ -92,22 +96,51 @@ class UpOptions(Struct, frozen=True):
     limits: Limits
     values: dict[str, Any]
     notify_socket: str = ""
+    runs_turns: bool = True
 
 
-def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
+def read(argv: Sequence[str], environ: Mapping[str, str], runs_turns: bool = True) -> UpOptions:
     """Return the options from the command line and the environment variables.
+
+    Args:
+        argv: the words of the command line.
+        environ: the environment variables.
+        runs_turns: False: no processor is started, so the flags of a processor are unknown.
 
     Raises:
         BadFlag: a flag is unknown, or its value is not allowed.
         HelpAsked: ``--help`` was given.
     """
     state = Flag("state", _STATE.kind, default_state(environ), _STATE_HELP)
-    bounds = (*BOUND_FLAGS, *ALLOWANCE_FLAGS, *TOOL_FLAGS)
-    services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS, *bounds)
-    values = flags.read(argv, environ, (AGENT, *services, *LIMIT_FLAGS, LOG_LEVEL))
-    values["agent_name"] = BUILT_IN if values["agent"] else None
+    common = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, state, *LIMIT_FLAGS, LOG_LEVEL)
+    bus = Flag("bus", REDIS, None if runs_turns else REQUIRED, _BUS_HELP)
+    turns = (AGENT, _SILENCE, *_MODEL_FLAGS, *BOUND_FLAGS, *ALLOWANCE_FLAGS, *TOOL_FLAGS)
+    values = flags.read(
+        argv, environ, (*(turns if runs_turns else ()), *common, bus, REDIS_USERNAME)
+    )
     if values["state"] is None:
         raise BadFlag("--state: missing, and there is no home folder for a default; give a folder")
+    if runs_turns:
+        _check_turns(values, environ)
+    check_identities(values)
+    return UpOptions(
+        values["host"],
+        values["port"],
+        values["state"],
+        Limits(values["hang_limit"], values["memory_limit"]),
+        values,
+        environ.get(NOTIFY_VARIABLE, ""),
+        runs_turns,
+    )
+
+
+def _check_turns(values: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Check the flags of the processor and of the agent, and add the agent's name.
+
+    Raises:
+        BadFlag: two flags exclude each other.
+    """
+    values["agent_name"] = BUILT_IN if values["agent"] else None
     for flag in ("model_url", "upstream"):
         if values["agent"] and values[flag]:
             name = flag.replace("_", "-")
@@ -122,15 +155,6 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
     # Only the processor knows which of its flags need each other. Its check is run here too, so
     # that a mistake is reported before any process is started.
     from_flags(_words(_PROCESSOR, values, _ANY_BUS), environ)
-    check_identities(values)
-    return UpOptions(
-        values["host"],
-        values["port"],
-        values["state"],
-        Limits(values["hang_limit"], values["memory_limit"]),
-        values,
-        environ.get(NOTIFY_VARIABLE, ""),
-    )
 
 
 def run(options: UpOptions) -> int:
@@ -186,19 +210,26 @@ def _services(
     options: UpOptions, listener: socket.socket, bus: BusFolder, env: Mapping[str, str]
 ) -> list[Service]:
     values = {**options.values, "port": listener.getsockname()[1]}
-    fd, url = listener.fileno(), f"ipc://{bus.path}"
-    processor = [*interpreter(), "-m", "processor", *_words(_PROCESSOR, values, url)]
+    fd, url, redis = listener.fileno(), f"ipc://{bus.path}", options.values["bus"]
     gateway = [*interpreter(), "-m", "gateway", *_words(_GATEWAY, values, url)]
     # gunicorn's own timeout is switched off, because it would kill all workers after the machine
     # was suspended. The watchdog does not count that time.
     gateway += [f"--listen-fd={fd}", "--worker-timeout=0"]
+    services = list[Service]()
+    if options.runs_turns:
+        words = _words(_PROCESSOR, values, url if redis is None else str(redis))
+        services.append(
+            Service("processor", [*interpreter(), "-m", "processor", *words], env, bus.fds)
+        )
+    if redis is not None:
+        words = [f"--redis={redis}", *_words(_BRIDGE, values, url)]
+        services.append(
+            Service("bridge", [*interpreter(), "-m", "gateway.bridge", *words], env, bus.fds)
+        )
     own_token = secrets.token_urlsafe(_TOKEN_BYTES)
-    own = {OWN_TOKEN.env: own_token} if values["agent"] else {}
-    services = [
-        Service("processor", processor, env, bus.fds),
-        Service("gateway", gateway, {**env, **own}, (*bus.fds, fd)),
-    ]
-    if values["agent"]:
+    own = {OWN_TOKEN.env: own_token} if values.get("agent") else {}
+    services.append(Service("gateway", gateway, {**env, **own}, (*bus.fds, fd)))
+    if values.get("agent"):
         path = values["base_path"]
         where = url_of(listener.getsockname(), path.path if path else "")
         agent = [

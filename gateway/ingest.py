@@ -81,13 +81,13 @@ class Ingest:
             outcome = self._subscriber.answer(self._ask(outcome))
         return outcome.envelopes
 
-    def join(self) -> Joined:
-        """Replace what this worker knows of the processor by a snapshot of its present state.
+    def join(self, source: str | None = None) -> Joined:
+        """Replace what this worker knows of a source by a snapshot of its present state.
 
         Raises:
             CannotRepair: the processor sends no snapshot.
         """
-        cloned = clone.fetch(self._requester)
+        cloned = clone.fetch(self._requester, source)
         self._readers.relay.load(cloned)
         self._readers.lanes.log_has_grown()
         snapshot = cloned.snapshot
@@ -99,6 +99,6 @@ class Ingest:
             if isinstance(question, Missing):
                 gap = question.epoch, question.after, question.upto
                 return Replayed(replay.fetch(self._requester, *gap))
-            return self.join()
+            return self.join(question.source)
         except CannotRepair as error:
             return Unanswered(f"bus {self._bus}: {error}", isinstance(error, NoProcessor))

@@ -207,7 +207,7 @@ OWN_TOKEN = Flag(
     "own-token", flags.text("a token"), None, "token of the agent that weir up runs", secret=True
 )
 STATE = Flag("state", flags.FOLDER, None, "folder of the tokens and of audit.ndjson")
-_BUS = Flag("bus", BUSES, REQUIRED, "the processors' buses; the first also takes commands")
+BUS = Flag("bus", BUSES, REQUIRED, "the processors' buses; the first also takes commands")
 _LISTEN_FD = Flag(
     "listen-fd",
     Kind(_inherited, "the file descriptor of an open socket"),
@@ -221,7 +221,7 @@ _WORKER_TIMEOUT = Flag(
     "seconds that a worker's event loop may be blocked; then it is killed; 0: no limit",
 )
 _FLAGS = (
-    _BUS,
+    BUS,
     BUS_SECRET,
     STATE,
     OWN_TOKEN,

@@ -6,37 +6,24 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import gevent
-import zmq.green as zmq
 from gevent.event import Event
 
 from bus.process.allocator import give_back_large_blocks
-from bus.process.entry import CannotStart
 from bus.process.folder import claimed, make_private
 from bus.process.heart import Heart, Notifier
 from bus.process.stack import show_stack_at_abort
-from bus.transport.broadcast import Broadcast
-from bus.transport.endpoints import Endpoints
-from bus.transport.link import Link
 from bus.transport.publisher import Publisher
 from bus.transport.responder import Responder
-from bus.transport.secret import secured
-from bus.transport.sockets import responder_socket
+from processor.bus_ends import HOLDER, Outlet, bus_ends, claim_bus
 from processor.mode import Mode, Work
 from processor.pulse import BEAT_S, Pulse
 from processor.settings import ProcessorSettings
 
 log = logging.getLogger("weir.processor")
-
-LINGER_MS = 200
-_HOLDER = "processor"
-
-
-class BusUnusable(CannotStart):
-    """The bus address cannot be bound."""
 
 
 def run(settings: ProcessorSettings) -> None:
@@ -52,17 +39,17 @@ def run(settings: ProcessorSettings) -> None:
         gevent.signal_handler(number, stop.set)
     with contextlib.ExitStack() as stack:
         mode = _mode(settings, stack)
-        events, commands = stack.enter_context(_sockets(settings.bus, settings.bus_secret))
+        ends = stack.enter_context(bus_ends(settings, mode.source))
         loop = gevent.get_hub().loop
-        publisher = Publisher(events, mode.source, defer=loop.run_callback)
+        publisher = Publisher(ends.events, mode.source, defer=loop.run_callback)
         stack.callback(publisher.close)
         work = mode.begin(publisher, stack)
         heart = Heart(Notifier(settings.notify_socket), BEAT_S)
-        pulse = Pulse(publisher, partial(_each_beat, work, events), heart)
-        responder = Responder(Link(commands), work.dispatch)
+        pulse = Pulse(publisher, partial(_each_beat, work, ends.events), heart)
+        responder = Responder(ends.commands, work.dispatch)
         gc.freeze()  # the collector skips all loaded objects
         log.info("processor ready source=%s epoch=%s", publisher.source, publisher.epoch)
-        _run_until(stop, [pulse.run, responder.run, *work.loops])
+        _run_until(stop, [pulse.run, responder.run, *ends.loops(publisher), *work.loops])
     log.info("processor stopped")
 
 
@@ -73,15 +60,15 @@ def _mode(settings: ProcessorSettings, stack: contextlib.ExitStack) -> Mode:
 
         if settings.state is not None:
             make_private(settings.state, "--state")
-        _claim_bus(settings.bus, stack)
+        claim_bus(settings.bus, stack)
         return Upstream(settings.upstream, settings.state)
     from processor.native.native import Native
     from processor.tools.descendants import adopt_orphans
 
     adopt_orphans()  # see processor.tools.process
     assert settings.state is not None, "from_flags has checked it"
-    stack.enter_context(claimed(settings.state, "--state", _HOLDER))
-    _claim_bus(settings.bus, stack)
+    stack.enter_context(claimed(settings.state, "--state", HOLDER))
+    claim_bus(settings.bus, stack)
     return Native(settings, stack)
 
 
@@ -99,32 +86,6 @@ def _run_until(stop: Event, loops: Sequence[Callable[[], None]]) -> None:
             raise greenlet.exception
 
 
-def _each_beat(work: Work, events: Broadcast) -> None:
+def _each_beat(work: Work, events: Outlet) -> None:
     work.each_beat()
     events.tend()
-
-
-def _claim_bus(bus: Endpoints, stack: contextlib.ExitStack) -> None:
-    """Lock the folder of an ipc bus: binding would replace another processor's socket file."""
-    if bus.folder is not None:
-        stack.enter_context(claimed(bus.folder, "--bus", _HOLDER))
-
-
-@contextlib.contextmanager
-def _sockets(bus: Endpoints, secret: str | None) -> Iterator[tuple[Broadcast, zmq.Socket[bytes]]]:
-    context = secured(zmq.Context(), bus, secret, serves=True)
-    address = bus.events
-    try:
-        events = Broadcast(context, address)
-        address = bus.commands
-        commands = responder_socket(context, address)
-    except zmq.ZMQError as error:
-        context.destroy(linger=0)
-        raise BusUnusable(f"--bus: {address!r} cannot be bound: {error.strerror}") from error
-    try:
-        yield events, commands
-    finally:
-        # The last events of turns that were stopped are still being sent.
-        events.close(LINGER_MS)
-        commands.close(0)
-        context.term()

@@ -26,6 +26,13 @@ from bus.process.flags import (
 )
 from bus.process.heart import NOTIFY_VARIABLE
 from bus.process.start_folder import as_text, home_folder
+from bus.redis.address import (
+    REDIS_PASSWORD,
+    REDIS_USERNAME,
+    RedisAddress,
+    RedisLogin,
+    is_redis,
+)
 from bus.transport.endpoints import Endpoints, InvalidEndpoint
 from bus.transport.secret import BUS_SECRET, check_secret
 from processor.native.allowance import ALLOWANCE_FLAGS, Allowance, allowance
@@ -85,9 +92,10 @@ class ProcessorSettings(Struct, frozen=True):
         bus_secret: the secret of a bus over TCP.
         tools: what the tools of the model may use.
         allowance: which tools the model may call, and what they may do.
+        redis_login: user name and password at Redis, for a bus there.
     """
 
-    bus: Endpoints
+    bus: Endpoints | RedisAddress
     state: Path | None
     model: ModelSettings | None = None
     log_level: str = "info"
@@ -99,11 +107,12 @@ class ProcessorSettings(Struct, frozen=True):
     bus_secret: str | None = None
     tools: ToolSettings = ToolSettings()
     allowance: Allowance = Allowance()
+    redis_login: RedisLogin = RedisLogin()
 
 
-def _bus(value: str) -> Endpoints:
+def _bus(value: str) -> Endpoints | RedisAddress:
     try:
-        return Endpoints.parse(value)
+        return RedisAddress.parse(value) if is_redis(value) else Endpoints.parse(value)
     except InvalidEndpoint as error:
         raise BadFlag(str(error)) from None
 
@@ -143,11 +152,13 @@ def _agent_name(value: str) -> str:
 FLAGS: Sequence[Flag] = (
     Flag(
         "bus",
-        Kind(_bus, "ipc:///FOLDER or tcp://LOOPBACK:PORT"),
+        Kind(_bus, "ipc:///FOLDER, tcp://LOOPBACK:PORT or redis://HOST:PORT/DB"),
         REQUIRED,
         "the address of the bus, at which gateways connect to this processor",
     ),
     BUS_SECRET,
+    REDIS_USERNAME,
+    REDIS_PASSWORD,
     Flag("state", FOLDER, None, "the folder for sessions; needed without --upstream"),
     Flag("upstream", UPSTREAM, None, "the URL of the opencode that weir runs in front of"),
     Flag(
@@ -245,7 +256,8 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> ProcessorSett
         HelpAsked: ``--help`` was given.
     """
     values = read(argv, environ, FLAGS)
-    check_secret([values["bus"]], values["bus_secret"])
+    if isinstance(values["bus"], Endpoints):
+        check_secret([values["bus"]], values["bus_secret"])
     model, origin = _model(values, environ), with_login(values["upstream"], environ)
     upstream = None
     if origin is not None:
@@ -270,6 +282,7 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> ProcessorSett
         values["bus_secret"],
         tool_settings(values, environ),
         allowance(values, home),
+        RedisLogin(values["redis_username"], values["redis_password"]),
     )
 
 

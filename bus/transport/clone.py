@@ -15,7 +15,7 @@ from bus.envelope import Envelope
 from bus.ledger import snapshot
 from bus.ledger.snapshot import MalformedSnapshot, Snapshot
 from bus.transport import replay
-from bus.transport.publisher import Publisher
+from bus.transport.history import History
 from bus.transport.replay import CannotRepair, NoProcessor
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 
@@ -32,23 +32,21 @@ class Cloned(Struct, frozen=True):
     journal: list[Envelope]
 
 
-def answer(publisher: Publisher) -> bytes:
-    """Return a snapshot of the state after all events that `publisher` has published."""
-    publisher.flush()
-    tail = publisher.journal.tail - 1
-    return snapshot.encode(
-        publisher.ledger, publisher.source, publisher.epoch, publisher.seq, tail
-    )
+def answer(history: History) -> bytes:
+    """Return a snapshot of the state after all events of `history`."""
+    history.flush()
+    tail = history.journal.tail - 1
+    return snapshot.encode(history.ledger, history.source, history.epoch, history.seq, tail)
 
 
-def fetch(requester: Requester) -> Cloned:
-    """Fetch the processor's snapshot and journal.
+def fetch(requester: Requester, source: str | None = None) -> Cloned:
+    """Fetch the snapshot and the journal of a source; None: of any source of the bus.
 
     Raises:
         CannotRepair: the processor sends no snapshot.
     """
     try:
-        found = snapshot.decode(requester.insist(SnapshotGet()).body)
+        found = snapshot.decode(requester.insist(SnapshotGet(source)).body)
     except ProcessorGone as error:
         raise NoProcessor(str(error)) from error
     except (CommandFailed, DeadlineExceeded, MalformedSnapshot) as error:

@@ -84,7 +84,9 @@ class Missing(Struct, frozen=True):
 
 
 class NeedSnapshot(Struct, frozen=True):
-    """Ask for a snapshot, and load it."""
+    """Ask for a snapshot, and load it; `source` None: of any source of the bus."""
+
+    source: str | None = None
 
 
 class Replayed(Struct, frozen=True):
@@ -215,8 +217,8 @@ class GapRepair:
         state.gaps += not state.is_broken
         return Missing(arrived.source, arrived.epoch, state.seq, arrived.first - 1)
 
-    def _need_snapshot(self, _arrived: _Arrived) -> Outcome:
-        return NeedSnapshot()
+    def _need_snapshot(self, arrived: _Arrived) -> Outcome:
+        return NeedSnapshot(arrived.source)
 
     def _start_anew(self, arrived: _Arrived, _answer: Unanswered | None = None) -> Outcome:
         self._renew(arrived.source, arrived.epoch)
@@ -282,7 +284,7 @@ class GapRepair:
             answer.why,
         )
         self._asked = _Case.UNREPLAYED, arrived
-        return NeedSnapshot()
+        return NeedSnapshot(arrived.source)
 
     def _without_snapshot(self, arrived: _Arrived, answer: Unanswered) -> Outcome:
         name, state = arrived.source, self.sources[arrived.source]

@@ -19,6 +19,26 @@ class FrameSender(Protocol):
         """Send a frame, without waiting."""
 
 
+class ServerEnd(Protocol):
+    """The processor's end of the command channel, over ZeroMQ or Redis."""
+
+    def send(self, peer: bytes, data: bytes, /) -> bool:
+        """Send an answer to a peer; return whether it may arrive."""
+
+    def receive(self) -> list[bytes]:
+        """Return the peer that sent the next command, and the frames of the command."""
+
+
+class ClientEnd(Protocol):
+    """The other end of the command channel."""
+
+    def send(self, data: bytes, /) -> bool:
+        """Send a command; return whether it may arrive."""
+
+    def receive(self) -> list[bytes]:
+        """Return the frames of the next answer."""
+
+
 class EventInlet:
     """Receives the frames of a bus.
 

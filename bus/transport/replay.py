@@ -7,7 +7,7 @@ from bus.commands import Replay
 from bus.envelope import Envelope
 from bus.log import FellOff
 from bus.transport.codec import Batch, MalformedFrame, decode, encode
-from bus.transport.publisher import Publisher
+from bus.transport.history import History
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 
 _ANSWER_BYTES = 1024 * 1024
@@ -21,17 +21,17 @@ class NoProcessor(CannotRepair):
     """No processor answers commands."""
 
 
-def answer(publisher: Publisher, command: Replay) -> bytes:
+def answer(history: History, command: Replay) -> bytes:
     """Return a frame with the events after `command.after`, as many as fit in one answer.
 
     Raises:
         CommandFailed: the epoch is over, or the journal has dropped some of these events.
     """
-    if command.epoch != publisher.epoch:
+    if command.epoch != history.epoch:
         raise CommandFailed(
             "not_found", f"epoch {command.epoch} has ended: this source was restarted"
         )
-    journal = publisher.journal
+    journal = history.journal
     if not command.after < journal.head:
         raise CommandFailed("invalid", f"after: event {command.after} is not published yet")
     envelopes: list[Envelope] = []

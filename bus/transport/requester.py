@@ -18,7 +18,7 @@ from gevent.event import AsyncResult
 from bus.answers import Answer, CommandFailed, Done
 from bus.commands import Command, IsOpen, NumberedCommand
 from bus.malformed import MALFORMED
-from bus.transport.link import Link
+from bus.transport.link import ClientEnd
 
 log = logging.getLogger("weir.bus")
 
@@ -53,7 +53,7 @@ class Requester:
 
     def __init__(
         self,
-        link: Link,
+        link: ClientEnd,
         alive: Callable[[], bool],
         deadline_s: float = 10.0,
         restarts: Callable[[], int] = lambda: 0,

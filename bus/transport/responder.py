@@ -14,7 +14,7 @@ from bus.answers import Answer, AnswerBody, CommandFailed, Done, Failed
 from bus.commands import Command, IsOpen, NumberedCommand, Replay, SnapshotGet
 from bus.malformed import MALFORMED, worth_a_line
 from bus.process.fairness import COMMANDS_A_TURN
-from bus.transport.link import Link
+from bus.transport.link import ServerEnd
 
 log = logging.getLogger("weir.bus")
 
@@ -39,7 +39,7 @@ class Responder:
         handler: executes a command; returns the JSON body and a cursor, or raises `CommandFailed`.
     """
 
-    def __init__(self, link: Link, handler: Handler) -> None:
+    def __init__(self, link: ServerEnd, handler: Handler) -> None:
         self._link = link
         self._handler = handler
         self._malformed = 0

@@ -83,7 +83,7 @@ def test_each_flag_has_a_twin_in_the_environment_and_wins_over_it():
             ["--agent", "a:b", "--upstream", "http://x"],
             ["--agent: not allowed with --upstream"],
         ),
-        (["--bus", "ipc:///x"], ["--bus: unknown", "--port"]),
+        (["--bus", "ipc:///x"], ["--bus", "'ipc:///x'", "redis://HOST:PORT/DB"]),
         (["now"], ["now", "unknown"]),
     ],
 )

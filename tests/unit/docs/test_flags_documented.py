@@ -33,7 +33,7 @@ SAID = {
     ("weir acp", "--directory"): "the current folder",
 }
 # Without a flag, which a list of processes would show.
-SECRETS = {"WEIR_MODEL_API_KEY", "WEIR_BUS_SECRET", "WEIR_TOKEN"}
+SECRETS = {"WEIR_MODEL_API_KEY", "WEIR_BUS_SECRET", "WEIR_REDIS_PASSWORD", "WEIR_TOKEN"}
 # Read by libraries, or under a name that is put together.
 READ_ELSEWHERE = {
     *("SSL_CERT_FILE", "TMPDIR", "LISTEN_FDS", "GUNICORN_FD", *SECRETS),

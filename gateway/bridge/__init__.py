@@ -1,0 +1,1 @@
+"""The bridge: reads all sources from Redis, once for all gateway workers of a machine."""
