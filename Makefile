@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
 
-.PHONY: run test soak hostile fuzz lint format bench bench-peers screenshots dist lock clean help
+.PHONY: run cluster test soak hostile fuzz lint format bench bench-peers screenshots dist lock clean help
 
 help:
 	@echo 'make run     start weir (processor + gateway) with the built-in demo model'
@@ -17,6 +17,7 @@ help:
 	@echo 'make fuzz    schemathesis against GET /doc of a weir'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  apply the formatter'
+	@echo 'make cluster a Redis, two gateways (4097, 4098) and two processors on this machine'
 	@echo 'make bench   every benchmark of weir alone, as tables'
 	@echo 'make bench-peers  weir beside its peers, into tests/benchmarks/RESULTS.md; ARGS=--quick'
 	@echo 'make screenshots  the pictures of docs/console.md, by a Chromium'
@@ -26,6 +27,9 @@ help:
 
 run: $(READY)
 	@exec $(BIN)/weir up $(ARGS)
+
+cluster: $(READY)
+	@exec $(BIN)/python -m deploy.cluster $(ARGS)
 
 # Bytecode is kept: seven processes import the tests, and hundreds of processes weir.
 test: $(READY)
