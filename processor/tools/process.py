@@ -9,12 +9,12 @@ Rules:
    stdin is its request. When stdin ends, the program ends all processes that it has started, and
    then itself. So no process stays behind if the processor is killed.
 2. If a program ends with a status other than 0, some of its processes may still run: a command can
-   kill the program that runs the command. Then these processes are killed. They are found by their
-   process group, and by a variable in their environment.
-3. A process can leave its group and drop the variable. But the processor is a subreaper, so the
-   kernel makes it the parent of each process whose program has ended. So every child of the
-   processor that is in another POSIX session, and that is not a program, is killed too. A
-   process can begin a new session, but cannot join the processor's session.
+   kill the program that runs the command. Then these processes are killed. They are found by a
+   variable in their environment.
+3. A process can drop the variable. But on Linux the processor is a subreaper, so the kernel makes
+   it the parent of each process whose program has ended. So every child of the processor that is
+   in another POSIX session, and that is not a program, is killed too. A process can begin a new
+   session, but cannot join the processor's session. Elsewhere, process groups are killed.
 """
 
 from __future__ import annotations
@@ -172,8 +172,9 @@ class ToolProcesses:
 
     def _kill_rest(self, process: ToolProcess, mark: str) -> None:
         """Kill the processes that a program has left running (rules 2 and 3)."""
-        for group in process.groups:
-            send_to_group(signal.SIGKILL, group)
+        if not adopts_orphans():  # else all are found by their parents, which is exact
+            for group in process.groups:
+                send_to_group(signal.SIGKILL, group)
         until = time.monotonic() + _KILL_S
         while (rest := self._rest(mark)) and time.monotonic() < until:
             # A process that forks continuously cannot fork while it is stopped.
