@@ -5,6 +5,7 @@ import pytest
 
 from bus.process.heart import Heart, Notifier
 from deploy.beats import Beats
+from tests.blackbox.gateway_on_bus import temporary_folder
 
 
 class Clock:
@@ -28,8 +29,9 @@ def beats(path):
 
 
 @pytest.fixture
-def short_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("b")
+def short_folder():
+    with temporary_folder() as folder:
+        yield folder
 
 
 def test_the_worst_lag_between_two_messages_is_told(path, beats):

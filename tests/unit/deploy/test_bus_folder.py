@@ -10,19 +10,26 @@ import pytest
 from bus.process.flags import BadFlag
 from deploy import bus_folder as module
 from deploy.bus_folder import bus_folder
+from tests.blackbox.gateway_on_bus import temporary_folder
 
 
 @pytest.fixture
-def state(tmp_path):
-    folder = tmp_path / "state"
+def short_folder():
+    with temporary_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def state(short_folder):
+    folder = short_folder / "state"
     folder.mkdir()
     return folder
 
 
 @pytest.fixture
-def elsewhere(tmp_path, monkeypatch):
+def elsewhere(short_folder, monkeypatch):
     """The temporary folder of this system."""
-    folder = tmp_path / "tmp"
+    folder = short_folder / "tmp"
     folder.mkdir()
     monkeypatch.setattr(module.tempfile, "tempdir", str(folder))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
@@ -77,8 +84,8 @@ def test_without_unix_sockets_there_a_temporary_folder_is_used(state, elsewhere)
 
 
 @pytest.mark.usefixtures("no_sockets", "elsewhere")
-def test_the_runtime_folder_of_the_user_is_preferred(state, tmp_path, monkeypatch):
-    runtime = tmp_path / "run"
+def test_the_runtime_folder_of_the_user_is_preferred(state, short_folder, monkeypatch):
+    runtime = short_folder / "run"
     runtime.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     with bus_folder(state) as bus:

@@ -7,14 +7,15 @@ import zmq
 
 from bus.transport import broadcast, sockets
 from bus.transport.broadcast import MOST_TOPICS, Broadcast
+from tests.blackbox.gateway_on_bus import temporary_folder
 from tests.processes import free_port, wait_until
 
 
 @pytest.fixture(params=["ipc", "tcp"])
-def address(request, tmp_path):
-    return (
-        f"ipc://{tmp_path}/events" if request.param == "ipc" else f"tcp://127.0.0.1:{free_port()}"
-    )
+def address(request):
+    with temporary_folder() as folder:
+        where = {"ipc": f"ipc://{folder}/events", "tcp": f"tcp://127.0.0.1:{free_port()}"}
+        yield where[request.param]
 
 
 @pytest.fixture

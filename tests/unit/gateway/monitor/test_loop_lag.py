@@ -8,14 +8,16 @@ import pytest
 
 from bus.process.heart import LAG, Heart, Notifier
 from gateway.monitor.loop_lag import LoopLag
+from tests.blackbox.gateway_on_bus import temporary_folder
 from tests.processes import DEADLINE_S
 
 
 @pytest.fixture
-def manager(tmp_path_factory):
+def manager():
     """What a worker tells of itself: the socket of a service manager, and its address."""
-    address = str(tmp_path_factory.mktemp("m") / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+    unix = socket.AF_UNIX, socket.SOCK_DGRAM
+    with temporary_folder() as folder, socket.socket(*unix) as listener:
+        address = str(folder / "notify")
         listener.bind(address)
         listener.setblocking(False)
         yield listener, address
