@@ -367,6 +367,7 @@ def test_each_thought_is_sent_back_with_its_signature_and_an_encrypted_one_as_it
         *(ReasoningPiece("a"), ReasoningPiece("b"), ThoughtSignature("s1")),
         *(RedactedThought("x1"), RedactedThought("x2")),
         *(ReasoningPiece("c"), ThoughtSignature("s2")),
+        *(ReasoningPiece("d"), ThoughtSignature("s3")),
     ]
     engine = Scripted([*thoughts, Text("hm"), *calls(("look", "{}"))], DONE)
     engine.offer = replace(engine.offer, signs_thoughts=True)
@@ -378,10 +379,11 @@ def test_each_thought_is_sent_back_with_its_signature_and_an_encrypted_one_as_it
         {"type": "redacted_thinking", "data": "x1"},
         {"type": "redacted_thinking", "data": "x2"},
         {"type": "thinking", "thinking": "c", "signature": "s2"},
+        {"type": "thinking", "thinking": "d", "signature": "s3"},
         {"type": "text", "text": "hm"},
     ]
     assert len(sent.tool_calls) == 1
     reasoning = [part for part in first["parts"] if part["type"] == "reasoning"]
-    assert [part["text"] for part in reasoning] == ["ab", "", "", "c"]
+    assert [part["text"] for part in reasoning] == ["ab", "", "", "c", "d"]
     assert reasoning[1]["metadata"] == {"anthropic": {"redactedData": "x1"}}
     assert all("end" in part["time"] for part in reasoning)
