@@ -76,8 +76,15 @@ class Boundary:
             self._check_stream(named, scope)
             return
         _check_elsewhere(request, place is Place.FILE)
+        located = _located(request)
+        _check_named(located, scope, None)
+        self._check_links(located, scope, None)
         if place is Place.LOCATION:
-            self._check_location(request, named, scope)
+            _check_named(named, scope, None)
+            self._check_links(named, scope, None)
+            # These routes ignore ?directory=.
+            has_header = any(values(request.headers, _HEADER))
+            self._check_folder(request, scope, bool(located) or has_header)
         elif place in (Place.NAMED, Place.SEARCH):
             self._check_query(request, named, scope, place is Place.SEARCH)
         elif place in (Place.FOLDER, Place.FILE, Place.LIST):
@@ -137,19 +144,6 @@ class Boundary:
             if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
 
-    def _check_location(self, request: Request, named: list[str], scope: Scope) -> None:
-        """Check a request of opencode's v2 API, which reads neither ``?directory``, nor links."""
-        located: list[str] = []
-        for name, value in parse_qsl(request.query, keep_blank_values=True):
-            if name.startswith(_LOCATION):
-                if name != f"{_LOCATION}[{_DIRECTORY}]" or located or not value:
-                    raise _not_granted(f"?{name[:_SHOWN]}")
-                located = list(_readings(value))
-        _check_named([*named, *located], scope, None)
-        self._check_links([*named, *located], scope, None)
-        has_header = any(values(request.headers, _HEADER))
-        self._check_folder(request, scope, bool(located) or has_header)
-
     def _check_query(
         self, request: Request, named: list[str], scope: Scope, may_name_session: bool
     ) -> None:
@@ -203,6 +197,21 @@ def _check_elsewhere(request: Request, is_file: bool) -> None:
             _check_file(value)
         elif name in _NOT_SCOPED and value:
             raise _not_granted(f"?{name}")
+
+
+def _located(request: Request) -> list[str]:
+    """Return each reading of the folder in ``?location[directory]=``; empty without it.
+
+    Raises:
+        Refusal: it is there twice, or the location is named in another way.
+    """
+    located: list[str] = []
+    for name, value in parse_qsl(request.query, keep_blank_values=True):
+        if name.startswith(_LOCATION):
+            if name != f"{_LOCATION}[{_DIRECTORY}]" or located or not value:
+                raise _not_granted(f"?{name[:_SHOWN]}")
+            located = list(_readings(value))
+    return located
 
 
 def _check_file(path: str) -> None:

@@ -32,6 +32,7 @@ _ROUTES = (
         "/weir/console",
         "/",
     ),
+    *("/api/agent", "/api/location", "/api/session/{id}", "/api/session/{id}/message"),
     *("/instance/dispose", "/weir/history", "/doc", "/unknown", "/weir/console/sessions/{id}"),
 )
 _SPELLINGS = (
@@ -49,9 +50,12 @@ _QUERIES = (
     *("?directory=%252Fsrv%252Foutside", "?scope=project", "?workspace=w", "?path=../outside"),
     *("?directory={in}&path=..%2foutside%2fa", "?q=outside", "?auth_token=", "?auth_token=%ff"),
     *("?directory={in}&path={out}/a", "?directory=", "?Directory={out}", "?directory[]={out}"),
+    *("?x=#&directory={out}", "?directory={in}#", "?location[directory]={in}"),
+    *("?location[directory]={out}", "?location[directory]={in}&location%5Bdirectory]={out}"),
 )
 _HEADERS = (
     *("X-Opencode-Directory: {out}", "x-opencode-directory: {in}", "X_Opencode_Directory: {out}"),
+    "X-Opencode-Directory: /..{in}",
     *("X-User: admin", "X_User: admin", "x-user:admin", "X-Forwarded-User: admin"),
     *("X-Forwarded-For: 127.0.0.1", "Forwarded: for=127.0.0.1", "X-Forwarded-Host: evil.example"),
     *(
