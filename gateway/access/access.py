@@ -30,6 +30,7 @@ from gateway.relay.scope import Scope
 
 log = logging.getLogger("weir.gateway")
 
+_FILTERED = frozenset({Place.LIST, Place.CHILDREN, Place.EVERYWHERE})
 _BASIC = ("WWW-Authenticate", 'Basic realm="Secure Area"')
 # The challenge for a web page's requests: for Basic, a browser would show its own login dialog.
 _BEARER = ("WWW-Authenticate", 'Bearer realm="weir"')
@@ -193,7 +194,7 @@ class Access:
                 raise self._challenge(request, f"the rights of {principal.name!r} have ended")
             if self._bodies is not None and action > Action.READ:
                 self._bodies.check(request, found, scope)
-        filters = found.rule.place in (Place.LIST, Place.CHILDREN) and scope is not None
+        filters = found.rule.place in _FILTERED and scope is not None
         return Admission(principal, scope, filters and self._lists is not None)
 
     def list_for(self, request: Request) -> bytes:

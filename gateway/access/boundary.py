@@ -87,6 +87,9 @@ class Boundary:
             self._check_folder(request, scope, bool(located) or has_header)
         elif place in (Place.NAMED, Place.SEARCH):
             self._check_query(request, named, scope, place is Place.SEARCH)
+        elif place is Place.EVERYWHERE:
+            _check_named(named, scope, None)
+            self._check_links(named, scope, None)
         elif place in (Place.FOLDER, Place.FILE, Place.LIST):
             _check_named(named, scope, None)
             self._check_links(named, scope, None)

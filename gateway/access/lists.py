@@ -76,8 +76,8 @@ def kept(body: bytes, scope: Scope, folder_of: FolderOf, most: int | None = None
     """Return a JSON list or object without the items that are not in a scope.
 
     Args:
-        body: a JSON list of sessions, permissions or questions; or a JSON object whose keys are
-            session ids.
+        body: a JSON list of sessions, permissions, questions or projects; or a JSON object whose
+            keys are session ids.
         scope: the folders and sessions that the principal may see.
         folder_of: returns the folder of a session; None if the session does not exist.
         most: how many items of a list are returned; None: all.
@@ -96,8 +96,8 @@ def kept(body: bytes, scope: Scope, folder_of: FolderOf, most: int | None = None
         return msgspec.json.encode(inside)
     if not isinstance(found, list):
         raise ValueError("neither a list nor an object")
-    inner = [one for one in found if _is_inside(one, scope, folder_of)]
-    return msgspec.json.encode(inner[:most])
+    items = [_trimmed(one, scope) for one in found if _is_inside(one, scope, folder_of)]
+    return msgspec.json.encode(items[:most])
 
 
 def _is_inside(item: Any, scope: Scope, folder_of: FolderOf) -> bool:
@@ -106,6 +106,16 @@ def _is_inside(item: Any, scope: Scope, folder_of: FolderOf) -> bool:
     session, folder = item.get("sessionID"), item.get("directory")
     if isinstance(session, str):
         return scope.has(folder_of(session), session)
+    if isinstance(project := item.get("worktree"), str):
+        return scope.has_folder(project)
     name = item.get("id")
     is_known = isinstance(folder, str) and isinstance(name, str)
     return is_known and scope.has(folder, name)
+
+
+def _trimmed(item: dict[str, Any], scope: Scope) -> dict[str, Any]:
+    """Return an item without the other folders of a project that are not in the scope."""
+    others = item.get("sandboxes")
+    if not isinstance(others, list):
+        return item
+    return {**item, "sandboxes": [one for one in others if scope.has_folder(str(one))]}

@@ -1,5 +1,8 @@
 """A table of what each route does, and where a request names its folder or session.
 
+The last rows are pages of opencode's web app, which have no data of a user: an opencode answers
+them with the same file. ``L`` begins a folder in base64.
+
 Principals with a scope (limited to certain folders and sessions) may only use the routes in the
 table. Principals without a scope may use every route: a route that is not in the table counts as a
 read for ``GET`` and ``HEAD``, and as a write for any other method. But an upstream may read an odd
@@ -40,6 +43,8 @@ class Place(enum.Enum):
     folders."""
     SEARCH = "search"
     """As `NAMED`, or the query names a session, once (``session``)."""
+    EVERYWHERE = "everywhere"
+    """A list of items of all folders: each item is checked, and a folder only if it is named."""
     FILE = "file"
     """As `FOLDER`; ``?path`` is a file there. Only without an upstream: opencode follows links."""
     SESSION = "session"
@@ -119,7 +124,7 @@ GET      /provider                                    folder  write  both
 GET      /provider/auth                               folder  write  both
 GET      /agent                                       folder  read   both
 GET      /path                                        folder  read   both
-GET      /project                                     server  read   both
+GET      /project                                     everywhere read both
 GET      /project/current                             folder  read   both
 GET      /command                                     folder  read   both
 GET      /skill                                       folder  read   both
@@ -132,8 +137,10 @@ GET      /experimental/console                        folder  read   both
 GET      /experimental/resource                       folder  read   both
 GET      /experimental/tool                           folder  read   both
 GET      /experimental/tool/ids                       folder  read   both
-GET      /experimental/workspace                      server  read   both
-GET      /experimental/workspace/status               server  read   both
+GET      /experimental/workspace                      folder  read   native
+GET      /experimental/workspace                      server  read   upstream
+GET      /experimental/workspace/status               folder  read   native
+GET      /experimental/workspace/status               server  read   upstream
 
 GET      /session/{session}/children                  children read  both
 POST     /session/{session}/fork                      session write  both
@@ -144,18 +151,20 @@ POST     /session/{session}/shell                     session write  both
 POST     /session/{session}/command                   session write  both
 POST,DELETE /session/{session}/share                  session write  native
 POST     /session/{session}/init                      session write  upstream
-DELETE   /session/{session}/message/{message}         server  write  both
-PATCH,DELETE /session/{session}/message/{message}/part/{part} server write both
+DELETE   /session/{session}/message/{message}         session write  native
+PATCH,DELETE /session/{session}/message/{message}/part/{part} session write native
+DELETE   /session/{session}/message/{message}         server  write  upstream
+PATCH,DELETE /session/{session}/message/{message}/part/{part} server write upstream
 GET      /file                                        file    read   native
 GET      /file/content                                file    read   native
 GET      /file/status                                 folder  read   both
 GET      /find                                        folder  read   both
 GET      /find/file                                   folder  read   both
 PATCH    /project/{project}                           server  write  native
-GET      /project/{project}/directories               server  read   native
+GET      /project/{project}/directories               everywhere read native
 GET      /find/symbol                                 folder  read   both
 GET      /doc                                         nowhere read   native
-GET      /api/health                                  nowhere read   native
+GET      /api/health                                  nowhere read   both
 GET      /api/agent                                   folder  read   native
 GET      /api/command                                 folder  read   native
 GET      /api/integration                             folder  read   native
@@ -166,13 +175,14 @@ GET      /api/reference                               folder  read   native
 GET      /api/session                                 named   read   native
 GET      /api/session/active                          server  read   native
 GET      /api/skill                                   folder  read   native
-GET      /pty                                         server  read   native
-GET      /pty/shells                                  server  read   native
-POST     /pty                                         server  admin  both
-GET      /experimental/console/orgs                   server  read   native
+GET      /pty                                         folder  read   both
+GET      /pty/shells                                  folder  read   both
+POST     /pty                                         folder  admin  both
+GET      /experimental/console/orgs                   folder  read   native
 POST     /experimental/workspace                      server  write  native
-GET      /experimental/workspace/adapter              server  read   native
-GET,POST /experimental/worktree                       server  write  native
+GET      /experimental/workspace/adapter              folder  read   native
+GET      /experimental/worktree                       folder  write  native
+POST     /experimental/worktree                       server  write  native
 GET      /weir/search                                 search  read   own
 GET      /weir/session/{session}/output/{output}      session read   own
 POST     /weir/session/{session}/output/{output}      server  read   upstream
@@ -221,9 +231,10 @@ DELETE   /api/integration/attempt/{attempt}           server  admin  upstream
 POST     /api/integration/attempt/{attempt}/complete  server  admin  upstream
 PATCH,DELETE /api/credential/{credential}             server  admin  upstream
 POST     /experimental/console/switch                 server  admin  upstream
-PUT,DELETE /pty/{pty}                                 server  admin  upstream
-GET      /pty/{pty}/connect                           server  admin  upstream
-POST     /pty/{pty}/connect-token                     server  admin  upstream
+GET      /pty/{pty}                                   folder  read   upstream
+PUT,DELETE /pty/{pty}                                 folder  admin  upstream
+GET      /pty/{pty}/connect                           folder  admin  upstream
+POST     /pty/{pty}/connect-token                     folder  admin  upstream
 POST     /api/pty                                     server  admin  upstream
 PUT,DELETE /api/pty/{pty}                             server  admin  upstream
 GET      /api/pty/{pty}/connect                       server  admin  upstream
@@ -237,6 +248,15 @@ POST     /mcp/{name}/disconnect                       server  admin  both
 POST     /experimental/control-plane/move-session     server  admin  upstream
 GET      /                                            nowhere read   upstream
 GET      /assets/{name}                               nowhere read   upstream
+GET      /{name}.ico                                  nowhere read   upstream
+GET      /{name}.png                                  nowhere read   upstream
+GET      /{name}.svg                                  nowhere read   upstream
+GET      /site.webmanifest                            nowhere read   upstream
+GET      /new-session                                 nowhere read   upstream
+GET      /L{folder}/session                           nowhere read   upstream
+GET      /L{folder}/session/{page}                    nowhere read   upstream
+GET      /server/{server}/session                     nowhere read   upstream
+GET      /server/{server}/session/{page}              nowhere read   upstream
 """
 _AMBIGUOUS = re.compile(r"[;\\]|%(?:2[ef53]|3[bf]|5c)|/\.{1,2}(?:/|$)", re.IGNORECASE)
 _PLAIN = re.compile(

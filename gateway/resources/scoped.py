@@ -13,7 +13,8 @@ def in_scope(body: bytes, field: str, scope: Scope) -> bytes:
     """Return an answer without the items that are not in a scope.
 
     Args:
-        body: the answer as JSON; each item names its folder and session, or is a session.
+        body: the answer as JSON; each item names its folder and session, or is a session, a folder
+            or a project.
         field: the field with the list of items; empty if the answer itself is the list.
         scope: the folders and sessions that the request may reach.
     """
@@ -24,5 +25,7 @@ def in_scope(body: bytes, field: str, scope: Scope) -> bytes:
 
 
 def _has(scope: Scope, item: dict[str, Any]) -> bool:
+    if "worktree" in item:
+        return scope.has_folder(item["worktree"])
     place = item.get("location") or item
-    return scope.has(place.get("directory"), item.get("sessionID") or item["id"])
+    return scope.has(place.get("directory"), item.get("sessionID") or item.get("id"))

@@ -46,6 +46,7 @@ UNSCOPED = {"read-all", "write-all", "admin-all"}
 NOT_CALLED = {("GET", "/weir/hold"), ("GET", "/weir/agents/{name}")}
 NAME_FOLDERS = {
     *(Place.FOLDER, Place.FILE, Place.LIST, Place.STREAM, Place.NAMED, Place.SEARCH),
+    Place.EVERYWHERE,
 }
 STREAMS = {"/event", "/global/event"}
 

@@ -22,6 +22,10 @@ LISTS = {
     "/session": [{"id": name, "directory": folder} for name, folder in FOLDERS.items()],
     "/session/status": {name: {"type": "busy"} for name in FOLDERS},
     "/permission": [{"id": f"per_{name}", "sessionID": name} for name in [*FOLDERS, "ses_none"]],
+    "/project": [
+        {"id": "prj_ses_in", "worktree": IN, "sandboxes": [OUT, f"{IN}/tree"]},
+        {"id": "prj_ses_out", "worktree": OUT, "sandboxes": []},
+    ],
     "/question": [{"id": "que_1"}, "odd", {"id": "que_2", "sessionID": "ses_in"}],
 }
 
@@ -116,6 +120,10 @@ def test_a_session_of_the_grants_reaches_the_upstream_under_its_password_and_fol
         ("folder", "POST", "/session", [f"x-opencode-directory: {IN}/link"]),
         ("folder", "GET", f"/session/ses_in?directory={IN}/link", []),
         ("folder", "GET", "/session/status", []),
+        ("folder", "GET", f"/project?directory={OUT}", []),
+        ("folder", "GET", f"/project?directory={IN}/link", []),
+        ("folder", "GET", "/server/x/config", []),
+        ("folder", "GET", "/lsp/session", []),
         ("session", "GET", f"/session?directory={IN}", []),
         ("folder", "GET", f"/file/content?path=a&directory={IN}", []),
         ("folder", "GET", "/pty/pty_1/connect", ["Upgrade: websocket", "Connection: upgrade"]),
@@ -152,6 +160,7 @@ def test_the_audit_says_what_the_upstream_has_answered(weir, state):
         assert (line["who"], line["session"], line["status"]) == ("write-all", session, status)
 
 
+FILTERED = (Place.LIST, Place.CHILDREN, Place.EVERYWHERE)
 # What each principal may do, and whether its scope is the folder or the session.
 PRINCIPALS = {
     "folder": (Action.WRITE, "folder"),
@@ -192,7 +201,7 @@ def test_no_route_of_the_upstream_leaks(weir, who):
     for method, template, rule in cells():
         for session, folder in FOLDERS.items():
             path = re.sub("{.*?}", "x", template.replace("{session}", session))
-            if rule.place in (Place.FOLDER, Place.LIST):
+            if rule.place in (Place.FOLDER, Place.LIST, Place.EVERYWHERE):
                 path += f"?directory={folder}"
             elif rule.place is Place.LOCATION:
                 path += f"?location[directory]={folder}"
@@ -204,7 +213,7 @@ def test_no_route_of_the_upstream_leaks(weir, who):
             passed = [one for one in heads if one.startswith(f"{method} {path} ")]
             cell = f"{who}: {method} {path}: {answer.status} {said}"
             if passes(who, rule, template, folder == IN):
-                listed = rule.place in (Place.LIST, Place.CHILDREN) and PRINCIPALS[who][1]
+                listed = rule.place in FILTERED and PRINCIPALS[who][1]
                 assert passed or listed, cell
                 assert answer.status in (200, 404, 502), cell
             else:
@@ -252,12 +261,13 @@ def test_a_body_with_ids_of_another_session_does_not_reach_the_upstream(
         assert "transfer-encoding" not in headers_of(one)
 
 
-@pytest.mark.parametrize("route", LISTS)
-def test_a_list_has_the_granted_items_only(weir, route):
+@pytest.mark.parametrize("target", [*(f"{route}?directory={IN}" for route in LISTS), "/project"])
+def test_a_list_has_the_granted_items_only(weir, target):
     running, tokens = weir
+    route = target.partition("?")[0]
     with running.client() as client:
         for who, whole in (("reader", False), ("read-all", True)):
-            client.get(f"{route}?directory={IN}", f"Authorization: Bearer {tokens[who]}")
+            client.get(target, f"Authorization: Bearer {tokens[who]}")
             status, _, body = client.json()
             assert status == 200
             if whole:
@@ -265,6 +275,7 @@ def test_a_list_has_the_granted_items_only(weir, route):
             else:
                 assert len(body) == 1
                 assert "ses_in" in json.dumps(body)
+                assert OUT not in json.dumps(body)
 
 
 @pytest.mark.parametrize("target", ["/session", "/file", "/vcs", "/config/providers"])

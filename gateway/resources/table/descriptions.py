@@ -17,13 +17,16 @@ def _describe(what: What) -> Callable[[RequestContent], Describe]:
     return lambda given: Describe(what, given.directory)
 
 
-def _described(what: What, words: str, answer: Any, path: str | None = None) -> Route:
+def _described(
+    what: What, words: str, answer: Any, path: str | None = None, items: str | None = None
+) -> Route:
     return Route(
         method="GET",
         path=path or f"/{what}",
         words=words,
         command=_describe(what),
         in_directory=True,
+        items=items,
         answer=answer,
     )
 
@@ -53,7 +56,7 @@ ROUTES: Sequence[Route] = (
     _described("experimental/tool", "The tools that the model may call.", _OBJECTS),
     _described("experimental/tool/ids", "The names of these tools.", list[str]),
     _described("path", "The folders of this server.", dict[str, str]),
-    _described("project", "The projects that have sessions.", _OBJECTS),
+    _described("project", "The projects that have sessions.", _OBJECTS, items=""),
     _described("project/current", "The project of the directory.", _OBJECT),
     _described("vcs", "The git branch of the directory.", dict[str, str]),
     Route(
@@ -61,6 +64,7 @@ ROUTES: Sequence[Route] = (
         path="/project/{project}/directories",
         words="The folders of a project.",
         command=lambda given: Directories(given.path["project"]),
+        items="",
         answer=list[dict[str, str]],
     ),
     Route(
