@@ -3,8 +3,11 @@
 import pytest
 
 from tests.blackbox import conftest as blackbox
+from tests.blackbox.weir_up import weir_up
 from tests.fakes.process import start_provider
 from tests.npm import NotInstalled
+from tests.opencode import home
+from tests.opencode.api import Api
 from tests.opencode.install import VERSION, binary
 from tests.opencode.relay import warm_opencode, weir_before
 
@@ -45,3 +48,12 @@ def up(opencode, tmp_path_factory):
     """A weir in front of it."""
     with weir_before(opencode, tmp_path_factory.mktemp("weir")) as shared:
         yield shared
+
+
+@pytest.fixture(scope="package")
+def alone(provider, tmp_path_factory):
+    """A client of one folder, a git repository, of a weir without an opencode."""
+    folder = tmp_path_factory.mktemp("alone")
+    flags = ("--model-url", provider.url, "--model", "m1", "--workers", "1")
+    with weir_up(folder, *flags) as server:
+        yield Api(server.url, str(home.project(folder / "project")))

@@ -4,10 +4,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.blackbox.weir_up import said, weir_up
+from tests.blackbox.weir_up import said
 from tests.fakes.texts import numbered
-from tests.opencode import home, terminal
-from tests.opencode.api import Api
+from tests.opencode import terminal
 from tests.processes import wait_until
 
 pytestmark = [
@@ -17,20 +16,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    return str(home.project(tmp_path_factory.mktemp("native") / "project"))
-
-
-@pytest.fixture(scope="module")
-def up(provider, tmp_path_factory):
-    flags = ("--model-url", provider.url, "--model", "m1", "--workers", "1")
-    with weir_up(tmp_path_factory.mktemp("weir"), *flags) as alone:
-        yield alone
-
-
-@pytest.fixture(scope="module")
-def api(up, project):
-    return Api(up.url, project)
+def api(alone):
+    return alone
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +113,8 @@ def test_a_session_of_another_client_is_listed_and_opened(tui, api):
     tui.shows("the water holds its level")
 
 
-def test_the_terminal_asked_for_no_route_that_weir_lacks(tui, up):
-    with urlopen(f"{up.url}/metrics") as answer:
+def test_the_terminal_asked_for_no_route_that_weir_lacks(tui, api):
+    with urlopen(f"{api.url}/metrics") as answer:
         assert b"weir_unknown_routes_total{" not in answer.read()
     assert "ERROR" not in tui.log()
 

@@ -2,6 +2,8 @@
 //
 //   node prompt.mjs [--v1] BASE_URL TEXT [DIRECTORY]
 //
+// WEIR_TOKEN is sent, if it is set.
+//
 // Prints one JSON line, {"session", "text", "rest", "eventTypes", "equal"}, and exits with 0 when
 // the text put together from events equals the stored one; else with 1 and a reason on stderr.
 
@@ -18,11 +20,14 @@ if (!baseUrl || prompt === undefined) {
   finish("usage: node prompt.mjs [--v1] BASE_URL TEXT [DIRECTORY]")
 }
 
+const token = process.env.WEIR_TOKEN
+const headers = token ? { Authorization: `Bearer ${token}` } : {}
+
 /** The few calls of this script, in the words of one version of the client. */
 async function connect() {
   if (values.v1) {
     const { createOpencodeClient } = await import("@opencode-ai/sdk")
-    const client = createOpencodeClient({ baseUrl, directory, throwOnError: true })
+    const client = createOpencodeClient({ baseUrl, directory, headers, throwOnError: true })
     return {
       create: () => client.session.create({ body: {} }),
       prompt: (id, parts) => client.session.promptAsync({ path: { id }, body: { parts } }),
@@ -31,7 +36,7 @@ async function connect() {
     }
   }
   const { createOpencodeClient } = await import("@opencode-ai/sdk/v2")
-  const client = createOpencodeClient({ baseUrl, directory, throwOnError: true })
+  const client = createOpencodeClient({ baseUrl, directory, headers, throwOnError: true })
   return {
     create: () => client.session.create({}),
     prompt: (sessionID, parts) => client.session.promptAsync({ sessionID, parts }),
