@@ -35,6 +35,7 @@ _TURN_MS = 2**36
 """An id's time in ms has 36 bits: the ids of opencode begin again every two years."""
 _NEW_MS = 600_000
 _SHOWN = 100
+_SMALL_BYTES = 64 * 1024
 _OF_SESSIONS = ("sessionID", "parentID")
 _OF_ITEMS = ("id", "messageID", "partID")
 _ELSEWHERE = ("workspaceID", "workspace", "directory", "location")
@@ -80,7 +81,7 @@ class BodyIds:
         self._most = most
         self._bound = bound
         self._clock = clock
-        self._held = 0
+        self._checked: set[Request] = set()
 
     def check(self, request: Request, found: Found, scope: Scope) -> None:
         """Read the body of a request, and refuse ids of other sessions.
@@ -95,20 +96,23 @@ class BodyIds:
         """
         if found.rule.place is Place.ITEMS:
             return  # a route of weir itself
-        if self._held > self._most:
-            words = "the bodies that this worker checks have too many bytes; try again"
-            raise Refusal(503, words, (("Retry-After", "1"),), self._bound)
-        body = read_ahead(request, self._most, self._bound)
-        request.held_bytes = len(body)
-        self._held += len(body)
-        if not body:
-            return
-        self._check(_read(body), self._boundary.session_in(found), scope)
+        self._checked.add(request)
+        body = read_ahead(
+            request, self._most, self._bound, lambda: self._check_room(request.body.kept_bytes)
+        )
+        if body:
+            self._check(_read(body), self._boundary.session_in(found), scope)
 
     def free(self, request: Request) -> None:
         """Count the body of a request no more, since the request has ended."""
-        self._held -= request.held_bytes
-        request.held_bytes = 0
+        self._checked.discard(request)
+
+    def _check_room(self, size: int) -> None:
+        """Refuse a body that is not small if all bodies of the worker have too many bytes."""
+        held = sum(one.body.kept_bytes for one in self._checked)
+        if size > _SMALL_BYTES and held > 2 * self._most:
+            words = "the bodies that this worker checks have too many bytes; try again"
+            raise Refusal(503, words, (("Retry-After", "1"),), self._bound)
 
     def _check(self, body: dict[str, Any], session: str | None, scope: Scope) -> None:
         for name in _ELSEWHERE:

@@ -36,7 +36,7 @@ class RequestBody:
         self._waited_s = 0.0
         self._most: tuple[int, str] | None = None
         self._patience_s: float | None = None
-        self._beside_answer = False
+        self._beside_answer = self._is_back = False
 
     def limit_to(self, most: int, bound: str) -> None:
         """Refuse the request, now or while its body comes, if the body is longer than `most`.
@@ -111,9 +111,14 @@ class RequestBody:
             return False
         return self.ended
 
+    @property
+    def kept_bytes(self) -> int:
+        """How many bytes are in memory of a body that is read before it is passed on."""
+        return self._left if self._is_back else self._taken_bytes
+
     def put_back(self, data: bytearray) -> None:
         """Put back the whole body, which was read to its end; its trailers are dropped."""
-        self._chunks = None
+        self._chunks, self._is_back = None, True
         self._left, self._taken_bytes = len(data), 0
         self._wire.ahead[:0] = data
 

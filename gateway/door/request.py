@@ -48,7 +48,6 @@ class Request:
         principal: the user or token that sent the request; None before `Door` has found out, and
             on public routes.
         scope: the folders and sessions that the request may reach; None for all.
-        held_bytes: bytes of the body that are in memory, since weir has checked the body.
         entry: the request's line in the audit.
         note: writes the line, with the status of the answer.
     """
@@ -73,7 +72,6 @@ class Request:
         self.framed_by = self.body.framed_by
         self.principal: Principal | None = None
         self.scope: Scope | None = None
-        self.held_bytes = 0
         self.entry = Entry(self.method, self.path, self.client)
         self.note: Callable[[Entry, int | None], None] = _note_nothing
 

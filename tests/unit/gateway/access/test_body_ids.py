@@ -17,6 +17,7 @@ from gateway.relay.scope import Scope
 
 NOW_MS = 1_795_859_104_059
 SCOPE = Scope(("/in/**",))
+RULES = Rules(True)
 FOLDERS = {"ses_in": "/in", "ses_near": "/in/near", "ses_out": "/out"}
 
 
@@ -44,8 +45,16 @@ def message_of(session, message):
     return json.dumps(found).encode() if (session, message) == ("ses_in", STORED) else None
 
 
-def sent(target, body, *headers, most=100_000):
-    """Check a request; return it, and what comes behind its body."""
+def ids_of(most):
+    where = Whereabouts({}, FOLDERS.get)
+    boundary = Boundary(where, lambda: "/in", str)
+    sessions = {name: SimpleNamespace(entries=known) for name, known in KNOWN.items()}
+    ledgers = {"a": SimpleNamespace(sessions=sessions)}
+    return BodyIds(boundary, ledgers, message_of, most, "--bound", lambda: NOW_MS / 1000)
+
+
+def sent(target, body, *headers, ids=None):
+    """Check a request, and return it; the bytes of another request follow its body."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     given = headers or (f"Content-Length: {len(data)}",)
     if "Transfer-Encoding: chunked" in given:
@@ -55,16 +64,25 @@ def sent(target, body, *headers, most=100_000):
     sockets.lane = SimpleNamespace(gather=None)
     lines = "\r\n".join((f"POST {target} HTTP/1.1", "Host: a", "X: 1", *given))
     one = Request(parse(lines.encode()), sockets)
-    where = Whereabouts({}, FOLDERS.get)
-    boundary = Boundary(where, lambda: "/in", str)
-    sessions = {name: SimpleNamespace(entries=known) for name, known in KNOWN.items()}
-    ledgers = {"a": SimpleNamespace(sessions=sessions)}
-    ids = BodyIds(boundary, ledgers, message_of, most, "--bound", lambda: NOW_MS / 1000)
-    ids.check(one, Rules(True).of("POST", one.path), SCOPE)
-    assert ids._held == one.held_bytes
-    ids.free(one)
-    assert ids._held == 0
+    (ids or ids_of(100_000)).check(one, RULES.of("POST", one.path), SCOPE)
     return one
+
+
+@pytest.mark.parametrize("end", ["passed on", "freed", None])
+def test_bodies_that_are_not_passed_on_yet_have_a_bound_together(end):
+    ids, body = ids_of(100_000), b'{"a": "%b"}' % (90_000 * b"x")
+    held = [sent(PROMPT, body, ids=ids) for _ in range(2)]
+    sent(PROMPT, {"parts": []}, ids=ids)  # a small body always has room
+    if end == "passed on":
+        assert b"".join(held[0].body.pieces()) == body
+    elif end == "freed":
+        ids.free(held[0])
+    if end is not None:
+        sent(PROMPT, body, ids=ids)
+        return
+    with pytest.raises(Refusal) as refused:
+        sent(PROMPT, body, ids=ids)
+    assert refused.value.status == 503
 
 
 @pytest.mark.parametrize(
