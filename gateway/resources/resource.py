@@ -71,6 +71,19 @@ class Resource:
                 _Responder(route, means) if route.refused is None else _refuse(route, served)
             )
             setattr(self, f"on_{route.method.lower()}", responder)
+        if len(served) < len(routes):
+            self.on_options = _list_methods(served)
+
+
+def _list_methods(served: Sequence[str]) -> Callable[..., None]:
+    """Return the responder of ``OPTIONS``; Falcon's own lists the refused methods too."""
+    allowed = ", ".join(sorted({*served, *(["HEAD"] if "GET" in served else [])}))
+
+    def responder(req: Request, resp: Response, **path: str) -> None:
+        resp.set_header("Allow", allowed)
+        resp.set_header("Content-Length", "0")
+
+    return responder
 
 
 def _refuse(route: Route, served: Sequence[str]) -> Callable[..., None]:

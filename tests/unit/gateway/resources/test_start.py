@@ -62,6 +62,15 @@ def test_what_is_refused_says_why(route):
     assert requester.commands == []
 
 
+@pytest.mark.parametrize("route", REFUSED, ids=lambda route: f"{route.method} {route.path}")
+def test_options_do_not_name_what_is_refused(route):
+    client, _ = native()
+    result = client.simulate_options(route.path.replace("{session}", "ses_1"))
+    allowed = set(filter(None, result.headers["allow"].split(", ")))
+    served = {one.method for one in TABLE if one.path == route.path and one.refused is None}
+    assert allowed == served | ({"HEAD"} if "GET" in served else set())
+
+
 def test_the_diff_of_an_unknown_session_is_a_404():
     client, requester = native(CommandFailed("not_found", "there is no session ses_1"))
     query = "messageID=msg_1"
