@@ -43,15 +43,17 @@ def made(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
     Returns:
         The ids that weir itself has made, and the ids that clients may have chosen.
     """
-    own = (
+    own = [
         f"SELECT id FROM session WHERE NOT instr(id, '{_DISCARDED}') ORDER BY rowid DESC LIMIT 1",
         "SELECT id FROM message WHERE role = 'assistant' ORDER BY rowid DESC LIMIT 1",
-        "SELECT p.id FROM part p JOIN message m ON m.id = p.message "
-        "WHERE m.role = 'assistant' ORDER BY p.rowid DESC LIMIT 1",
-    )
-    others = tuple(
-        f"SELECT id FROM {of} ORDER BY rowid DESC LIMIT 1" for of in ("message", "part")
-    )
+    ]
+    if db.execute("SELECT 1 FROM message WHERE role = 'assistant' LIMIT 1").fetchone():
+        # Without any answer, this would read all parts.
+        own.append(
+            "SELECT p.id FROM part p JOIN message m ON m.id = p.message "
+            "WHERE m.role = 'assistant' ORDER BY p.rowid DESC LIMIT 1"
+        )
+    others = [f"SELECT id FROM {of} ORDER BY rowid DESC LIMIT 1" for of in ("message", "part")]
     rows = [[row[0] for one in jobs for row in db.execute(one)] for jobs in (own, others)]
     return rows[0], rows[1]
 

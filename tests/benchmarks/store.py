@@ -158,10 +158,11 @@ def _message(
     db: sqlite3.Connection, session: str, number: str, at: int, chance: random.Random
 ) -> None:
     message = f"msg_{number}"
-    info = {"id": message, "sessionID": session, "role": "user", "time": {"created": at}}
+    role = "assistant" if at % 2 else "user"
+    info = {"id": message, "sessionID": session, "role": role, "time": {"created": at}}
     db.execute(
-        "INSERT INTO message (id, session, role, created, ended, json) VALUES (?,?,'user',?,?,?)",
-        (message, session, at, at, msgspec.json.encode(info)),
+        "INSERT INTO message (id, session, role, created, ended, json) VALUES (?,?,?,?,?,?)",
+        (message, session, role, at, at, msgspec.json.encode(info)),
     )
     for place in range(4):
         kind = "text" if place % 2 else "step-start"
