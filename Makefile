@@ -65,6 +65,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.acp
 	$(BIN)/python -m tests.benchmarks.agents
 	$(BIN)/python -m tests.benchmarks.store
+	$(BIN)/python -m tests.benchmarks.identity
 
 # Beside opencode, nchan, sse-starlette and a bare loop; --quick, --only, --work (tests/benchmarks/peers).
 bench-peers: $(READY)
