@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import redis
 
+from bus.process.entry import CannotStart
 from bus.redis.client import RedisClient
 from bus.redis.keys import lease_of
 
@@ -11,7 +12,7 @@ LEASE_S = 5.0
 """How long a lease lasts. A processor that shows no sign of life for so long may be replaced."""
 
 
-class Fenced(Exception):
+class Fenced(CannotStart):
     """Another processor writes to this source now, so this one must stop."""
 
 

@@ -97,6 +97,24 @@ def test_a_fault_in_the_middle_of_turns_loses_nothing(shared, fault):
             assert said(answer).count("|") == 1200
 
 
+def test_a_killed_processor_ends_its_turns_and_leaves_the_others(shared):
+    sessions = shared.sessions_of_both()
+    homes = {session: shared.home(session) for session in sessions}
+    with following(shared.a.url) as here, following(shared.b.url) as there:
+        for session in sessions:
+            begin(shared.a, session)
+        wait_until(lambda: here.read()["type"] == "message.part.delta")
+        [processor] = shared.a.pids("processor")
+        os.kill(processor, signal.SIGKILL)
+        answers = {session: over(shared.b, session)[-1] for session in sessions}
+        for reader in (here, there):
+            for answer in answers.values():
+                reader.until_it_holds(answer)
+    assert len(set(homes.values())) == 2
+    ends = sorted("error" in answer["info"] for answer in answers.values())
+    assert ends == [False, True]
+
+
 def redis_is_killed_and_starts_empty(shared):
     shared.redis.kill()
     for up in (shared.a, shared.b):

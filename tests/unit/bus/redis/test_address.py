@@ -45,6 +45,12 @@ def test_a_login_in_an_address_is_refused_and_not_shown():
     assert "a:1/0" in str(refused.value)
 
 
+def test_without_the_extra_an_address_is_refused_with_its_name(monkeypatch):
+    monkeypatch.setattr("bus.redis.address.find_spec", lambda _: None)
+    with pytest.raises(InvalidEndpoint, match=r"pip install 'weir-events\[redis\]'"):
+        RedisAddress.parse("redis://a")
+
+
 def test_other_buses_are_not_of_redis():
     assert not is_redis("ipc:///run/weir")
     assert not is_redis("tcp://127.0.0.1:1")
