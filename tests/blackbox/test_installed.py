@@ -48,6 +48,14 @@ NEEDS_AN_EXTRA = {
     "gateway.access.people.key_set needs jwt",
     "gateway.access.people.issuer_keys needs jwt",
     "processor.tools.mcp.host needs httpx2",
+    *(
+        f"bus.redis.{name} needs redis"
+        for name in ("appender", "client", "lease", "queue", "writer")
+    ),
+    *(
+        f"gateway.bridge.{name} needs redis"
+        for name in ("commands", "merging", "processors", "reader", "service")
+    ),
 }
 """Nothing else imports these modules unless a flag asks for what they do."""
 

@@ -177,15 +177,15 @@ class _Fed(Ingest):
         self.heard.update((one.epoch, one.seq) for one in envelopes)
         return envelopes
 
-    def join(self) -> Joined:
+    def join(self, source: str | None = None) -> Joined:
         """Begin anew: to what was heard comes what the snapshot tells.
 
         But if something was forgotten meanwhile, what is known to be gone is too: it may be back.
         """
         before = {name: (one.epoch, one.seq) for name, one in self._ledgers.items()}
-        joined = super().join()
-        source, epoch = joined.source, joined.epoch
-        if self._ledgers[source].floor > dict([before.get(source, ("", 0))]).get(epoch, 0):
+        joined = super().join(source)
+        name, epoch = joined.source, joined.epoch
+        if self._ledgers[name].floor > dict([before.get(name, ("", 0))]).get(epoch, 0):
             self.heard.clear()
         self.heard |= {(epoch, seq) for seq in range(1, joined.seq + 1)}
         return joined

@@ -11,7 +11,7 @@ from tests.blackbox.weir_up import prompt, said
 from tests.processes import wait_until
 from tests.reference import fold
 
-RATE = "rate 200 600"
+RATE = "rate 200 1200"
 
 
 def begin(up, session, text=RATE):
@@ -88,13 +88,13 @@ def test_a_fault_in_the_middle_of_turns_loses_nothing(shared, fault):
     with following(shared.a.url) as here, following(shared.b.url) as there:
         for session in sessions:
             begin(shared.a, session)
-        wait_until(lambda: here.read()["type"] == "message.part.delta")
+        until_all_speak(here, sessions)
         FAULTS[fault](shared)
         for session in sessions:
             *_, answer = over(shared.b, session)
             for reader in (here, there):
                 reader.until_it_holds(answer)
-            assert said(answer).count("|") == 1200
+            assert said(answer).count("|") == 2400
 
 
 def test_a_killed_processor_ends_its_turns_and_leaves_the_others(shared):
@@ -103,7 +103,7 @@ def test_a_killed_processor_ends_its_turns_and_leaves_the_others(shared):
     with following(shared.a.url) as here, following(shared.b.url) as there:
         for session in sessions:
             begin(shared.a, session)
-        wait_until(lambda: here.read()["type"] == "message.part.delta")
+        until_all_speak(here, sessions)
         [processor] = shared.a.pids("processor")
         os.kill(processor, signal.SIGKILL)
         answers = {session: over(shared.b, session)[-1] for session in sessions}
@@ -113,6 +113,15 @@ def test_a_killed_processor_ends_its_turns_and_leaves_the_others(shared):
     assert len(set(homes.values())) == 2
     ends = sorted("error" in answer["info"] for answer in answers.values())
     assert ends == [False, True]
+
+
+def until_all_speak(reader, sessions):
+    """Read until there is text of each session: a turn that has not begun loses nothing."""
+    speaking = set()
+    while speaking != set(sessions):
+        event = reader.read()
+        if event["type"] == "message.part.delta":
+            speaking.add(event["properties"]["sessionID"])
 
 
 def redis_is_killed_and_starts_empty(shared):
