@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 
 import gevent
+from gevent.lock import BoundedSemaphore
 
 from bus.redis.address import RedisAddress, RedisLogin
 from bus.redis.client import BLOCK_S, RedisFailed, connect, words
@@ -19,6 +20,8 @@ log = logging.getLogger("weir.bus")
 _KEPT_MS = 60_000
 _PAUSE_S = 0.5
 _PEER_BYTES = 2
+_MOST_SENDERS = 8
+"""How many connections send at once; a burst of commands waits instead of opening more."""
 
 
 class QueueLink:
@@ -32,13 +35,14 @@ class QueueLink:
 
     def __init__(self, address: RedisAddress, login: RedisLogin, own: str) -> None:
         self._own = own
+        self._senders = BoundedSemaphore(_MOST_SENDERS)
         self._sending = connect(address, login)
         self._receiving = connect(address, login)
 
     def push(self, key: str, data: bytes) -> bool:
         """Add a message to a list; return whether Redis has it."""
         try:
-            with self._sending.pipeline(transaction=True) as pipe:
+            with self._senders, self._sending.pipeline(transaction=True) as pipe:
                 pipe.rpush(key, data)
                 pipe.pexpire(key, _KEPT_MS)
                 pipe.execute()

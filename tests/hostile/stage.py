@@ -21,7 +21,7 @@ from tests.hostile.attacker import Found, Plan
 
 READERS = 5
 _PROBE_EVERY_MS = 20
-_STARTS_S, _ANSWERS_S, _LOAD_S, _ENDS_S = 120.0, 120.0, 120.0, 120.0
+_STARTS_S, _ANSWERS_S, _LOAD_S, _ENDS_S = 120.0, 120.0, 600.0, 600.0
 _FLAGS = ("--heartbeat-ms", "1000")
 
 

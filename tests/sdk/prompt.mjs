@@ -9,7 +9,7 @@
 
 import { parseArgs } from "node:util"
 
-const DEADLINE_MS = 30_000
+const DEADLINE_MS = 120_000
 
 const { values, positionals } = parseArgs({
   options: { v1: { type: "boolean", default: false } },

@@ -23,7 +23,7 @@ async function* eventsource() {
 }
 
 // An EventSource that waits to come back does not keep the process alive.
-setTimeout(() => process.exit(1), 20_000)
+setTimeout(() => process.exit(1), 120_000)
 
 let count = 0
 for await (const _ of client === "sdk" ? sdk() : eventsource()) {
