@@ -35,7 +35,7 @@ class Handler(upstream.Handler):
     server: "Server"
 
     def do_POST(self) -> None:
-        """Make a session, or begin or stop a turn."""
+        """Make a session, or begin or stop a turn; there are no other routes."""
         url = urlsplit(self.path)
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
         match url.path.strip("/").split("/"):
@@ -48,6 +48,8 @@ class Handler(upstream.Handler):
             case ["session", session, "abort"]:
                 self.server.abort(session)
                 self._send(200, b"true")
+            case _:
+                self._send(404, b"{}")
 
     def do_DELETE(self) -> None:
         """Delete a session."""
