@@ -195,7 +195,6 @@ POST     /global/upgrade                              server  admin  upstream
 PUT,DELETE /auth/{provider}                           server  admin  upstream
 POST     /provider/{provider}/oauth/authorize         server  admin  upstream
 POST     /provider/{provider}/oauth/callback          server  admin  upstream
-GET      /api/health                                  nowhere read   upstream
 GET      /api/agent                                   location read  upstream
 GET      /api/command                                 location read  upstream
 GET      /api/integration                             location read  upstream
