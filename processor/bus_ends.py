@@ -32,7 +32,7 @@ class BusUnusable(CannotStart):
     """The bus address cannot be bound."""
 
 
-class Outlet(FrameSender, Protocol):
+class TendedSender(FrameSender, Protocol):
     """Sends frames, and needs some care."""
 
     def tend(self) -> None:
@@ -48,7 +48,7 @@ class BusEnds(Struct, frozen=True):
         loops: returns the functions that must run for ever for a publisher's events.
     """
 
-    events: Outlet
+    events: TendedSender
     commands: ServerEnd
     loops: Callable[[Publisher], Sequence[Loop]] = lambda _: ()
 

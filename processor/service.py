@@ -5,20 +5,18 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-import signal
-from collections.abc import Callable, Sequence
 from functools import partial
 
 import gevent
-from gevent.event import Event
 
 from bus.process.allocator import give_back_large_blocks
 from bus.process.folder import claimed, make_private
 from bus.process.heart import Heart, Notifier
 from bus.process.stack import show_stack_at_abort
+from bus.process.stopping import run_until, stop_event
 from bus.transport.publisher import Publisher
 from bus.transport.responder import Responder
-from processor.bus_ends import HOLDER, Outlet, bus_ends, claim_bus
+from processor.bus_ends import HOLDER, TendedSender, bus_ends, claim_bus
 from processor.mode import Mode, Work
 from processor.pulse import BEAT_S, Pulse
 from processor.settings import ProcessorSettings
@@ -34,9 +32,7 @@ def run(settings: ProcessorSettings) -> None:
     """
     show_stack_at_abort()
     give_back_large_blocks()
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, stop.set)
+    stop = stop_event()
     with contextlib.ExitStack() as stack:
         mode = _mode(settings, stack)
         ends = stack.enter_context(bus_ends(settings, mode.source))
@@ -49,7 +45,7 @@ def run(settings: ProcessorSettings) -> None:
         responder = Responder(ends.commands, work.dispatch)
         gc.freeze()  # the collector skips all loaded objects
         log.info("processor ready source=%s epoch=%s", publisher.source, publisher.epoch)
-        _run_until(stop, [pulse.run, responder.run, *ends.loops(publisher), *work.loops])
+        run_until(stop, [pulse.run, responder.run, *ends.loops(publisher), *work.loops])
     log.info("processor stopped")
 
 
@@ -72,20 +68,6 @@ def _mode(settings: ProcessorSettings, stack: contextlib.ExitStack) -> Mode:
     return Native(settings, stack)
 
 
-def _run_until(stop: Event, loops: Sequence[Callable[[], None]]) -> None:
-    """Run all loops until `stop` is set, or until one of them fails; its exception is raised."""
-    greenlets = [gevent.spawn(loop) for loop in loops]
-    for greenlet in greenlets:
-        greenlet.link_exception(lambda _: stop.set())
-    try:
-        stop.wait()
-    finally:
-        gevent.killall(greenlets)
-    for greenlet in greenlets:
-        if greenlet.exception is not None:
-            raise greenlet.exception
-
-
-def _each_beat(work: Work, events: Outlet) -> None:
+def _each_beat(work: Work, events: TendedSender) -> None:
     work.each_beat()
     events.tend()

@@ -14,7 +14,6 @@ from tests.ports import free_port
 from tests.processes import DEADLINE_S, wait_until
 
 PROGRAM = shutil.which("redis-server") or shutil.which("valkey-server")
-needs_redis = pytest.mark.skipif(PROGRAM is None, reason="redis-server is not installed")
 _STOP_S = 60.0
 
 
@@ -77,3 +76,20 @@ def redis_server(folder: Path, password: str = "", *settings: str) -> Iterator[R
         yield server
     finally:
         server.kill()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis that the tests of a module share."""
+    if PROGRAM is None:
+        pytest.skip("redis-server is not installed")
+    with redis_server(tmp_path_factory.mktemp("redis")) as one:
+        yield one
+
+
+@pytest.fixture
+def client(server: RedisServer) -> Iterator[redis.Redis]:
+    """A client of this Redis, which is emptied before each test."""
+    with server.client() as one:
+        one.flushall()
+        yield one

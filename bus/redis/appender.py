@@ -33,7 +33,7 @@ from bus.redis.keys import (
     parts_of,
     snapshot_of,
 )
-from bus.redis.lease import Fenced, Lease
+from bus.redis.lease import Lease, SourceTaken
 from bus.transport.codec import Batch, encode
 from bus.transport.publisher import Publisher
 
@@ -79,7 +79,7 @@ class Appender:
             False while an older epoch holds the lease.
 
         Raises:
-            Fenced: a later epoch writes.
+            SourceTaken: a later epoch writes.
         """
         if not self._lease.take(client):
             return False
@@ -89,7 +89,9 @@ class Appender:
         first = entry_id(publisher.epoch, 0)
         (ours, _), (ms, seq) = parts_of(first.encode()), self._last(client)
         if ms > ours:
-            raise Fenced(f"source {publisher.source}: a later epoch has written to the stream")
+            raise SourceTaken(
+                f"source {publisher.source}: a later epoch has written to the stream"
+            )
         if ms < ours:
             self._store_snapshot(client)
             client.xadd(self._key, {EPOCH: publisher.epoch}, id=first)
@@ -104,7 +106,7 @@ class Appender:
         """Write all events that are published.
 
         Raises:
-            Fenced: a later epoch writes.
+            SourceTaken: a later epoch writes.
         """
         publisher = self._publisher
         publisher.flush()
@@ -169,7 +171,7 @@ class Appender:
                 if "equal or smaller" not in str(error):
                     raise
                 words = f"source {self._publisher.source}: a later epoch writes to the stream"
-                raise Fenced(words) from error
+                raise SourceTaken(words) from error
         for name, data in frames:
             self._written.append((name, len(data)))
             self._bytes += len(data)

@@ -12,7 +12,7 @@ LEASE_S = 5.0
 """How long a lease lasts. A processor that shows no sign of life for so long may be replaced."""
 
 
-class Fenced(CannotStart):
+class SourceTaken(CannotStart):
     """Another processor writes to this source now, so this one must stop."""
 
 
@@ -32,7 +32,7 @@ class Lease:
         """Take the lease, or extend it; return False while an older epoch holds it.
 
         Raises:
-            Fenced: a later epoch holds it.
+            SourceTaken: a later epoch holds it.
         """
         key, ours, ms = lease_of(self._source), self._epoch.encode(), int(LEASE_S * 1000)
         with client.pipeline() as pipe:
@@ -63,7 +63,7 @@ class Lease:
 
     def _refused(self, holder: bytes) -> bool:
         if holder.decode() > self._epoch:
-            raise Fenced(
+            raise SourceTaken(
                 f"source {self._source}: another processor has taken over since (epoch "
                 f"{holder.decode()})"
             )

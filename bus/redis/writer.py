@@ -12,7 +12,7 @@ from bus.backoff import Backoff
 from bus.redis.address import RedisAddress, RedisLogin
 from bus.redis.appender import Appender
 from bus.redis.client import RedisClient, RedisFailed, connect, words
-from bus.redis.lease import Fenced
+from bus.redis.lease import SourceTaken
 from bus.transport.publisher import Publisher
 
 log = logging.getLogger("weir.bus")
@@ -50,7 +50,7 @@ class StreamWriter:
         """Write for ever, in a greenlet of its own.
 
         Raises:
-            Fenced: another processor has taken this source over.
+            SourceTaken: another processor has taken this source over.
         """
         appender = self._appender = Appender(publisher)
         backoff = Backoff(_LEAST_PAUSE_S, _MOST_PAUSE_S)
@@ -81,7 +81,7 @@ class StreamWriter:
                 if appender.begin(client):
                     appender.write(client)
                     appender.end(client)
-            except (*RedisFailed, Fenced) as error:
+            except (*RedisFailed, SourceTaken) as error:
                 log.warning("the last events were not written: %s", words(error))
             finally:
                 client.close()

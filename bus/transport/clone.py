@@ -15,7 +15,7 @@ from bus.envelope import Envelope
 from bus.ledger import snapshot
 from bus.ledger.snapshot import MalformedSnapshot, Snapshot
 from bus.transport import replay
-from bus.transport.history import History
+from bus.transport.history import SourceHistory
 from bus.transport.replay import CannotRepair, NoProcessor
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 
@@ -32,7 +32,7 @@ class Cloned(Struct, frozen=True):
     journal: list[Envelope]
 
 
-def answer(history: History) -> bytes:
+def answer(history: SourceHistory) -> bytes:
     """Return a snapshot of the state after all events of `history`."""
     history.flush()
     tail = history.journal.tail - 1

@@ -8,7 +8,7 @@ from bus.ledger import Ledger
 from bus.log import Log
 
 
-class History(Protocol):
+class SourceHistory(Protocol):
     """The events of one source in its current epoch, as far as they are kept."""
 
     @property

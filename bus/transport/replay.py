@@ -7,7 +7,7 @@ from bus.commands import Replay
 from bus.envelope import Envelope
 from bus.log import FellOff
 from bus.transport.codec import Batch, MalformedFrame, decode, encode
-from bus.transport.history import History
+from bus.transport.history import SourceHistory
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 
 _ANSWER_BYTES = 1024 * 1024
@@ -21,7 +21,7 @@ class NoProcessor(CannotRepair):
     """No processor answers commands."""
 
 
-def answer(history: History, command: Replay) -> bytes:
+def answer(history: SourceHistory, command: Replay) -> bytes:
     """Return a frame with the events after `command.after`, as many as fit in one answer.
 
     Raises:

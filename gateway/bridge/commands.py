@@ -43,7 +43,7 @@ _ASKING = ("permission", "question")
 _ALONE = AgentLines | AgentWork | Search | SessionsV2
 
 
-class Commands:
+class CommandRouter:
     """Handles the commands of all workers of this machine.
 
     Args:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-import signal
 from collections.abc import Callable
+from functools import partial
 
 import gevent
 import zmq.green as zmq
-from gevent.event import Event
 
 from bus.process.allocator import give_back_large_blocks
 from bus.process.folder import claimed
 from bus.process.heart import Heart, Notifier
 from bus.process.stack import show_stack_at_abort
+from bus.process.stopping import run_until, stop_event
 from bus.redis.queue import ClientLink
 from bus.transport.broadcast import Broadcast
 from bus.transport.link import Link
 from bus.transport.responder import Responder
 from bus.transport.sockets import responder_socket
-from gateway.bridge.commands import Commands
+from gateway.bridge.commands import CommandRouter
 from gateway.bridge.processors import Processors
 from gateway.bridge.reader import StreamReader
 from gateway.bridge.settings import BridgeSettings
@@ -41,9 +41,7 @@ def run(settings: BridgeSettings) -> None:
     """
     show_stack_at_abort()
     give_back_large_blocks()
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, stop.set)
+    stop = stop_event()
     with contextlib.ExitStack() as stack:
         if settings.bus.folder is not None:
             stack.enter_context(claimed(settings.bus.folder, "--bus", "bridge"))
@@ -55,20 +53,19 @@ def run(settings: BridgeSettings) -> None:
         stack.callback(commands.close, 0)
         reader = StreamReader(settings.redis, settings.login, events)
         processors = Processors(reader, settings.redis.url, _channels(settings))
-        handler = Commands(processors).handle
+        handler = CommandRouter(processors).handle
         heart = Heart(Notifier(settings.notify_socket), _BEAT_S)
-        loops = [reader.run, reader.watch, Responder(Link(commands), handler).run]
-        greenlets = [gevent.spawn(loop) for loop in loops]
-        for greenlet in greenlets:
-            greenlet.link_exception(lambda _: stop.set())
+        responder = Responder(Link(commands), handler)
         log.info("bridge ready")
-        while not stop.wait(_BEAT_S):
-            events.tend()
-            heart.beat()
-        gevent.killall(greenlets)
-        for greenlet in greenlets:
-            if greenlet.exception is not None:
-                raise greenlet.exception
+        run_until(stop, [partial(_pulse, events, heart), reader.run, reader.watch, responder.run])
+
+
+def _pulse(events: Broadcast, heart: Heart) -> None:
+    """Do the small work that is due ten times a second, for ever."""
+    while True:
+        events.tend()
+        heart.beat()
+        gevent.sleep(_BEAT_S)
 
 
 def _channels(settings: BridgeSettings) -> Callable[[str], ClientLink]:

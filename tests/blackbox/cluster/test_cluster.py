@@ -161,5 +161,5 @@ FAULTS = {
 
 def words(up):
     """What readiness says, also of what does not make the gateway unready."""
-    told = up.call("GET", "/weir/readyz").body
-    return " ".join([*told["reasons"], *(check["reason"] for check in told["checks"])])
+    report = up.call("GET", "/weir/readyz").body
+    return " ".join([*report["reasons"], *(check["reason"] for check in report["checks"])])

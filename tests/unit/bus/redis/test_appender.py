@@ -9,7 +9,7 @@ from bus.ledger import snapshot
 from bus.redis import lease
 from bus.redis.appender import Appender
 from bus.redis.keys import commands_of, lease_of, log_of, snapshot_of
-from bus.redis.lease import Fenced
+from bus.redis.lease import SourceTaken
 from bus.transport.codec import decode
 from bus.transport.publisher import Publisher
 from tests import events
@@ -121,12 +121,12 @@ def test_a_later_epoch_fences_an_earlier_one(client, publisher):
     later = Publisher(Unheard(), "p1")
     started(client, later)
     publish(publisher, 1)
-    with pytest.raises(Fenced):
+    with pytest.raises(SourceTaken):
         earlier.write(client)
-    with pytest.raises(Fenced):
+    with pytest.raises(SourceTaken):
         earlier.sign(client)
     client.delete(lease_of("p1"))
-    with pytest.raises(Fenced):
+    with pytest.raises(SourceTaken):
         earlier.begin(client)
 
 

@@ -18,7 +18,7 @@ from bus.commands import (
     Statuses,
 )
 from bus.ledger import snapshot
-from gateway.bridge.commands import Commands
+from gateway.bridge.commands import CommandRouter
 from gateway.bridge.mirror import Mirror
 from gateway.bridge.processors import Processors
 from tests.unit.gateway.bridge.sources import published, stored
@@ -68,7 +68,7 @@ def processors(reader):
 
 @pytest.fixture
 def commands(processors):
-    return Commands(processors)
+    return CommandRouter(processors)
 
 
 def asked(processors):

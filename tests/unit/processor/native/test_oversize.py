@@ -2,8 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,14 +15,6 @@ from tests.unit.processor.native.scripted import DONE, Scripted, Turned, calls, 
 from tests.unit.processor.rig import Rig
 
 MOST_EVENT_BYTES = 1_100_000
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path)
-    yield rig
-    rig.turns.abort_all(5)
-    rig.close()
 
 
 def whole(rig: Rig, session: str, url: str) -> bytes:

@@ -1,7 +1,6 @@
 """Calls that need leave: by a rule, by what was allowed before, or by a person."""
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,6 @@ from processor.tools.tool import Call, Need
 from tests.processes import DEADLINE_S
 from tests.unit.processor.native.scripted import DONE, Scripted, Turned, calls, needs, tool
 from tests.unit.processor.rig import Rig
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path)
-    yield rig
-    rig.turns.abort_all(5)
-    rig.close()
 
 
 def test_a_call_that_waits_for_a_person_holds_up_no_other(rig: Rig) -> None:

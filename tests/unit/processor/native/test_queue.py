@@ -1,6 +1,5 @@
 """The queue of a session's prompts: its status meanwhile, and prompts that get no answer."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,6 @@ from processor.tools.tool import Call
 from tests.processes import DEADLINE_S
 from tests.unit.processor.native.scripted import DONE, Scripted, Turned, calls, tool
 from tests.unit.processor.rig import Rig
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path)
-    yield rig
-    rig.turns.abort_all(5)
-    rig.close()
 
 
 def test_a_prompt_that_is_gone_costs_no_other_prompt_its_answer(rig: Rig) -> None:

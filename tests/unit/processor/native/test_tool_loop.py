@@ -1,6 +1,5 @@
 """The steps of a turn: what a model calls, what comes of the calls, and what the model reads."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +28,6 @@ from processor.tools.tool import Call, Need, ToolFailed
 from tests.processes import DEADLINE_S
 from tests.unit.processor.native.scripted import DONE, Scripted, Turned, calls, needs, tool
 from tests.unit.processor.rig import Rig
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path)
-    yield rig
-    rig.turns.abort_all(5)
-    rig.close()
 
 
 def test_a_call_is_a_step_and_its_result_goes_back_to_the_model(rig: Rig) -> None:

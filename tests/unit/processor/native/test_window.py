@@ -1,8 +1,6 @@
 """What of a long session a model reads, and the summary that stands for the rest."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -29,14 +27,6 @@ SMALL = Offer("demo", "Demo", "demo", "", context=1000)
 
 class Small(Scripted):
     offer = SMALL
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path)
-    yield rig
-    rig.turns.abort_all(5)
-    rig.close()
 
 
 def said_to(request: EngineRequest) -> str:
